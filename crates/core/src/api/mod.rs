@@ -1,0 +1,1 @@
+//! Public JSON bodies and WebSocket messages.

@@ -1,0 +1,68 @@
+//! Ready, draining, done.
+
+use std::{
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// The life of a process, shared by its services.
+#[derive(Clone, Default)]
+pub struct Lifecycle {
+    stop: CancellationToken,
+    sockets: TaskTracker,
+    ready: Arc<AtomicBool>,
+}
+
+impl Lifecycle {
+    /// A life that has just begun.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Everything is warm: `/ready` says so from now on.
+    pub fn set_ready(&self) {
+        self.ready.store(true, Ordering::Release);
+    }
+
+    /// Warm, and not draining.
+    pub fn is_ready(&self) -> bool {
+        self.ready.load(Ordering::Acquire) && !self.is_stopping()
+    }
+
+    /// Begins the drain: no new connections, running streams end whole.
+    pub fn stop(&self) {
+        self.stop.cancel();
+    }
+
+    /// Whether the drain has begun.
+    pub fn is_stopping(&self) -> bool {
+        self.stop.is_cancelled()
+    }
+
+    /// Waits for the drain to begin.
+    pub async fn stopping(&self) {
+        self.stop.cancelled().await;
+    }
+
+    /// Marks a task that the drain waits for. HTTP requests are counted by the accept loop; a WebSocket is not, because
+    /// its connection leaves the HTTP server with the upgrade.
+    pub fn track<F: Future>(&self, socket: F) -> impl Future<Output = F::Output> + use<F> {
+        self.sockets.track_future(socket)
+    }
+
+    /// Waits until every tracked task has ended. Call after [`stop`](Self::stop).
+    pub async fn sockets_done(&self) {
+        self.sockets.close();
+        self.sockets.wait().await;
+    }
+
+    /// Tracked tasks that still run.
+    pub fn open_sockets(&self) -> usize {
+        self.sockets.len()
+    }
+}

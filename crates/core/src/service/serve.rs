@@ -1,0 +1,72 @@
+//! The accept loop.
+//!
+//! Our own, a page long, because the one of the HTTP framework has no deadline for request heads (a client that sends
+//! a byte a second would hold its connection for ever) and none for the drain.
+
+use std::{pin::pin, time::Duration};
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
+use tokio::{net::TcpListener, time::timeout};
+use tokio_util::task::TaskTracker;
+
+use super::{Lifecycle, settings::ServerSettings};
+
+/// How a drain ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Drained {
+    /// Every stream ended by itself.
+    Whole,
+    /// The deadline came first: this many connections were cut.
+    Cut {
+        /// HTTP connections and WebSockets.
+        connections: usize,
+    },
+}
+
+/// Serves until the life ends, then lets running streams end within the drain deadline.
+pub async fn serve(listener: TcpListener, app: Router, settings: &ServerSettings, lifecycle: &Lifecycle) -> Drained {
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(Duration::from_secs_f64(settings.header_timeout));
+    let connections = TaskTracker::new();
+    loop {
+        let accepted = tokio::select! {
+            () = lifecycle.stopping() => break,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                // Chunks of speech are small and each is wanted now.
+                let _ = stream.set_nodelay(true);
+                let service = TowerToHyperService::new(app.clone());
+                let connection = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
+                let lifecycle = lifecycle.clone();
+                connections.spawn(async move {
+                    let mut connection = pin!(connection);
+                    // An error is a client that went away; what it cost is in the access log of its request.
+                    tokio::select! {
+                        _ = connection.as_mut() => return,
+                        () = lifecycle.stopping() => connection.as_mut().graceful_shutdown(),
+                    }
+                    let _ = connection.await;
+                });
+            }
+            Err(error) => {
+                // Out of file descriptors, or the client gave up: neither ends the service, and the first passes.
+                tracing::warn!(event = "accept_error", error = %error);
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+    drop(listener);
+    connections.close();
+    let drain = async { tokio::join!(connections.wait(), lifecycle.sockets_done()) };
+    match timeout(Duration::from_secs_f64(settings.drain_timeout), drain).await {
+        Ok(_) => Drained::Whole,
+        Err(_) => Drained::Cut { connections: connections.len() + lifecycle.open_sockets() },
+    }
+}

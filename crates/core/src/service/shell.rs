@@ -1,0 +1,113 @@
+//! What a service is built in.
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+    time::Instant,
+};
+
+use axum::{Router, middleware};
+use prometheus_client::registry::Registry;
+use tokio::{net::TcpListener, task::JoinHandle};
+use tower_http::catch_panic::CatchPanicLayer;
+
+use super::{
+    HealthCheck, Lifecycle, Problem,
+    observe::{self, HttpMetrics},
+    ops::{self, Ops},
+    serve::{Drained, serve},
+    settings::{LogSettings, ServerSettings},
+};
+use crate::config::Settings;
+
+/// Any error that ends a start.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// A service: a name, settings, and routes.
+pub trait Service: Send + 'static {
+    /// Name in logs, in `/health`, and of the process.
+    const NAME: &'static str;
+    /// One sentence for `--help`.
+    const ABOUT: &'static str;
+    /// The configuration file that is read when it is there and no other is named.
+    const CONFIG_FILE: &'static str;
+    /// The configuration.
+    type Settings: Settings + Send + Sync;
+
+    /// Where to listen.
+    fn server(settings: &Self::Settings) -> &ServerSettings;
+    /// How to log.
+    fn log(settings: &Self::Settings) -> &LogSettings;
+
+    /// Makes everything warm and gives the routes, without those of [`ops`].
+    fn build(
+        settings: Self::Settings,
+        shell: &Shell,
+    ) -> impl Future<Output = Result<(Router, Arc<dyn HealthCheck>), BoxError>> + Send;
+}
+
+/// What a service is given to build itself.
+#[derive(Clone)]
+pub struct Shell {
+    /// The life of the process.
+    pub lifecycle: Lifecycle,
+    /// The metrics of this service. Register at build time; `/metrics` shows them.
+    pub registry: Arc<Mutex<Registry>>,
+}
+
+impl Shell {
+    /// Registers metrics.
+    pub fn register<T>(&self, register: impl FnOnce(&mut Registry) -> T) -> T {
+        // A poisoned registry is still a registry: the panic was in someone's constructor.
+        register(&mut self.registry.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+    }
+}
+
+/// A service that listens.
+pub struct Running {
+    /// Where.
+    pub address: SocketAddr,
+    /// Ends when the life does, and says how the drain went.
+    pub done: JoinHandle<Drained>,
+}
+
+/// Listens, builds and serves. Returns when the service is warm and answers.
+///
+/// # Errors
+/// When the address cannot be had, or the service cannot be built.
+pub async fn start<S: Service>(settings: S::Settings, lifecycle: &Lifecycle) -> Result<Running, BoxError> {
+    let began = Instant::now();
+    let server = S::server(&settings).clone();
+    // The port first: a start that fails should fail before models are loaded.
+    let listener = TcpListener::bind(server.address())
+        .await
+        .map_err(|error| format!("{} cannot listen on {}: {error}", S::NAME, server.address()))?;
+    let address = listener.local_addr()?;
+
+    let mut registry = Registry::default();
+    let http = HttpMetrics::register(S::NAME, &mut registry);
+    let shell = Shell { lifecycle: lifecycle.clone(), registry: Arc::new(Mutex::new(registry)) };
+    let (routes, health) = S::build(settings, &shell).await?;
+    let ops = Ops { service: S::NAME, lifecycle: lifecycle.clone(), health, registry: shell.registry };
+    let app = routes
+        .merge(ops::routes(ops))
+        .fallback(async |uri: axum::http::Uri| {
+            let detail = format!("there is nothing at {}", uri.path());
+            Problem::new(axum::http::StatusCode::NOT_FOUND, "not_found", detail)
+        })
+        .method_not_allowed_fallback(async || {
+            Problem::new(
+                axum::http::StatusCode::METHOD_NOT_ALLOWED,
+                "method_not_allowed",
+                "this path does not answer to this method; the header Allow names those it answers to",
+            )
+        })
+        .layer(CatchPanicLayer::custom(observe::panicked))
+        .layer(middleware::from_fn_with_state(http, observe::observe));
+
+    let life = lifecycle.clone();
+    let done = tokio::spawn(async move { serve(listener, app, &server, &life).await });
+    let ms = began.elapsed().as_secs_f64() * 1000.0;
+    tracing::info!(event = "service_started", service = S::NAME, address = %address, ms);
+    Ok(Running { address, done })
+}

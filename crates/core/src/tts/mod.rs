@@ -1,0 +1,63 @@
+//! A request to speak, who can fulfil it, and what can go wrong.
+
+mod error;
+mod request;
+
+use async_trait::async_trait;
+use serde::Serialize;
+
+pub use error::TtsError;
+pub use request::{SpeechLimits, SpeechRequest};
+
+use crate::audio::AudioStream;
+
+/// Someone who turns text into sound: the local voice, a cloud service.
+#[async_trait]
+pub trait TtsProvider: Send + Sync {
+    /// The name told in `X-Voice-Provider`, in logs and in metrics.
+    fn name(&self) -> &'static str;
+
+    /// The voices that can be asked for by name.
+    fn voices(&self) -> Vec<VoiceInfo>;
+
+    /// Starts to speak. Returns when the request is known to be good; sound follows in the stream, and dropping the
+    /// stream cancels the utterance.
+    ///
+    /// # Errors
+    /// [`TtsError`], before the first sample. Later errors are items of the stream.
+    async fn speak(&self, request: SpeechRequest) -> Result<AudioStream, TtsError>;
+}
+
+/// A voice as `GET /api/voices` lists it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct VoiceInfo {
+    /// The name to ask for.
+    pub name: String,
+    /// Languages as BCP 47 tags, such as `en`.
+    pub languages: Vec<String>,
+    /// Who speaks with it.
+    pub provider: &'static str,
+    /// Its own sample rate in Hz.
+    pub sample_rate: u32,
+    /// Whether it speaks when a request names no voice.
+    pub default: bool,
+}
+
+/// Whether a voice or model for `have` serves a request for `want` (BCP 47 tags): `en-GB` is served by `en`, and `en`
+/// by `en-US`. Case does not matter.
+pub fn language_matches(have: &str, want: &str) -> bool {
+    let primary = |tag: &str| tag.split(['-', '_']).next().unwrap_or_default().to_ascii_lowercase();
+    primary(have) == primary(want)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn regions_do_not_matter() {
+        assert!(language_matches("en-US", "EN"));
+        assert!(language_matches("en", "en_gb"));
+        assert!(!language_matches("en", "ru"));
+    }
+}
