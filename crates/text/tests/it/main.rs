@@ -1,0 +1,5 @@
+//! Integration tests of the text front end.
+
+mod bounds;
+mod golden;
+mod parity;
