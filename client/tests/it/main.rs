@@ -1,0 +1,66 @@
+//! The real programs against small servers that send prepared answers, whole and broken.
+
+mod echo_bytes;
+mod failures;
+mod server;
+mod stream_tts;
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+/// How a program ended.
+pub struct Ended {
+    /// The exit code; none after a signal.
+    pub code: Option<i32>,
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+}
+
+/// Runs a program in `directory` with nothing of the caller's gateway or proxies.
+pub fn run(program: &str, directory: &Path, arguments: &[&str]) -> Ended {
+    let path = match program {
+        "stream_tts" => env!("CARGO_BIN_EXE_stream_tts"),
+        "echo_bytes" => env!("CARGO_BIN_EXE_echo_bytes"),
+        other => panic!("no program {other}"),
+    };
+    let output: Output = Command::new(path)
+        .args(arguments)
+        .current_dir(directory)
+        .env_remove("GATEWAY_URL")
+        // Neither a proxy nor missing certificates may matter for a gateway on this machine.
+        .env("HTTP_PROXY", "http://127.0.0.1:9")
+        .env("SSL_CERT_FILE", "/no/such/certificates.pem")
+        .env("SSL_CERT_DIR", "/no/such/certificates")
+        .output()
+        .unwrap();
+    Ended {
+        code: output.status.code(),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+/// The names in a directory, hidden ones too.
+pub fn names(directory: &Path) -> Vec<String> {
+    let mut names: Vec<String> =
+        std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+/// `count` different samples as s16le bytes.
+pub fn tone(count: usize) -> Vec<u8> {
+    (0..count).flat_map(|index| (index as i16).wrapping_mul(7).to_le_bytes()).collect()
+}
+
+/// A frame line without its time; panics unless it has the shape `Фрейм N: BYTES байт, время: S.mmm`.
+pub fn frame(line: &str) -> (usize, usize) {
+    let (number, rest) = line.strip_prefix("Фрейм ").unwrap().split_once(": ").unwrap();
+    let (bytes, time) = rest.split_once(" байт, время: ").unwrap();
+    let (seconds, millis) = time.split_once('.').unwrap();
+    assert!(seconds.parse::<u64>().unwrap() > 1_700_000_000, "{line}");
+    assert!(millis.len() == 3 && millis.parse::<u16>().is_ok(), "{line}");
+    (number.parse().unwrap(), bytes.parse().unwrap())
+}

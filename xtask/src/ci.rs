@@ -1,0 +1,85 @@
+//! `cargo xtask ci`: everything that must hold before a change goes in.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use clap::ValueEnum;
+
+use crate::{steps, test};
+
+/// One check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Part {
+    /// The code is formatted.
+    Fmt,
+    /// clippy has nothing to say.
+    Clippy,
+    /// The documentation builds without a warning.
+    Doc,
+    /// The tests pass.
+    Test,
+    /// The dependencies' licences and sources are allowed by deny.toml.
+    Licences,
+}
+
+/// How a part ended.
+enum Outcome {
+    Passed,
+    NotRun(&'static str),
+}
+
+/// Runs `parts`, or all of them, and stops at the first that fails.
+pub fn ci(parts: &[Part]) -> anyhow::Result<()> {
+    let parts = if parts.is_empty() { Part::value_variants() } else { parts };
+    let mut ended: Vec<(Part, Duration, Outcome)> = Vec::new();
+    for (index, part) in parts.iter().enumerate() {
+        steps::say(index + 1, parts.len(), &name(*part));
+        let start = Instant::now();
+        let outcome = check(*part).with_context(|| name(*part))?;
+        ended.push((*part, start.elapsed(), outcome));
+    }
+    for (part, took, outcome) in ended {
+        let outcome = match outcome {
+            Outcome::Passed => "passed".to_owned(),
+            Outcome::NotRun(why) => format!("NOT RUN: {why}"),
+        };
+        eprintln!("{:10} {:6.1} s  {outcome}", name(part), took.as_secs_f64());
+    }
+    Ok(())
+}
+
+fn name(part: Part) -> String {
+    part.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+}
+
+fn check(part: Part) -> anyhow::Result<Outcome> {
+    match part {
+        Part::Fmt => steps::run(&mut steps::cargo(["fmt", "--all", "--check"]))?,
+        Part::Clippy => steps::run(&mut steps::cargo(
+            "clippy --workspace --all-targets --locked -- -D warnings".split_whitespace(),
+        ))?,
+        Part::Doc => {
+            let mut command = steps::cargo(["doc", "--workspace", "--no-deps", "--locked"]);
+            steps::run(command.env("RUSTDOCFLAGS", "-D warnings"))?
+        }
+        Part::Test => {
+            test::test(&[])?;
+            return Ok(Outcome::Passed);
+        }
+        Part::Licences => return licences(),
+    };
+    Ok(Outcome::Passed)
+}
+
+/// Advisories are not among the checks: their database has to be downloaded.
+fn licences() -> anyhow::Result<Outcome> {
+    let there = Command::new("cargo-deny").arg("--version").output().is_ok_and(|output| output.status.success());
+    if !there {
+        let why = "cargo-deny is not installed (cargo install --locked cargo-deny)";
+        eprintln!("WARNING: licences and sources were NOT checked: {why}");
+        return Ok(Outcome::NotRun(why));
+    }
+    steps::run(&mut steps::cargo("deny --offline --locked check licenses bans sources".split_whitespace()))?;
+    Ok(Outcome::Passed)
+}
