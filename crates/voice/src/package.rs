@@ -1,0 +1,85 @@
+//! A voice on disk, or compiled in: a manifest `voice.json` and the files it names.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use serde::Deserialize;
+
+use crate::{
+    engine::VoiceEngine,
+    silero::SileroVoice,
+    statistical::{StatisticalFiles, StatisticalVoice},
+};
+
+/// Why a voice was not loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// A file of the package cannot be read.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The manifest is not one that we know.
+    #[error("voice.json: {0}")]
+    Manifest(#[from] serde_json::Error),
+    /// The manifest is of a kind that we do not know, or its values do not fit together.
+    #[error("voice.json: {0}")]
+    Unsupported(String),
+    /// A graph cannot be planned or does not do what the manifest says.
+    #[error("the networks of the voice do not load: {0:#}")]
+    Graph(#[from] anyhow::Error),
+}
+
+/// The built-in English voice.
+///
+/// # Errors
+/// Only when the program was built with broken files.
+pub fn load_built_in() -> Result<Box<dyn VoiceEngine>, LoadError> {
+    let files = StatisticalFiles {
+        encoder: include_bytes!("../../../voices/en-us-slt/encoder.onnx").as_slice().into(),
+        decoder: include_bytes!("../../../voices/en-us-slt/decoder.onnx").as_slice().into(),
+        overrides: include_str!("../../../voices/en-us-slt/overrides.json").into(),
+    };
+    let manifest = include_str!("../../../voices/en-us-slt/voice.json");
+    Ok(Box::new(StatisticalVoice::load(serde_json::from_str(manifest)?, &files)?))
+}
+
+/// The voice in a directory.
+///
+/// # Errors
+/// [`LoadError`], which names the file at fault.
+pub fn load_directory(directory: &Path) -> Result<Box<dyn VoiceEngine>, LoadError> {
+    #[derive(Deserialize)]
+    struct Kind {
+        format: String,
+    }
+    let manifest = read(directory, "voice.json")?;
+    let Kind { format } = serde_json::from_slice(&manifest)?;
+    match format.as_str() {
+        "statvoice-1" => {
+            let files = StatisticalFiles {
+                encoder: read(directory, "encoder.onnx")?.into(),
+                decoder: read(directory, "decoder.onnx")?.into(),
+                overrides: String::from_utf8_lossy(&read(directory, "overrides.json")?).into_owned().into(),
+            };
+            Ok(Box::new(StatisticalVoice::load(serde_json::from_slice(&manifest)?, &files)?))
+        }
+        "silero-1" => {
+            Ok(Box::new(SileroVoice::load(serde_json::from_slice(&manifest)?, |name| read(directory, name))?))
+        }
+        _ => {
+            let what = format!("format {format:?} is not known; known are statvoice-1 and silero-1");
+            Err(LoadError::Unsupported(what))
+        }
+    }
+}
+
+fn read(directory: &Path, name: &str) -> Result<Vec<u8>, LoadError> {
+    let path = directory.join(name);
+    std::fs::read(&path).map_err(|source| LoadError::File { path, source })
+}
