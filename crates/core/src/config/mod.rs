@@ -73,3 +73,23 @@ impl fmt::Display for ConfigError {
 }
 
 impl std::error::Error for ConfigError {}
+
+/// For tests: checks that a shipped file is the manual of `T`: it names every key, each with its default.
+///
+/// # Panics
+/// When it does not.
+pub fn assert_manual<T: Settings + PartialEq + fmt::Debug>(file: &std::path::Path) {
+    let settings: T = load(Some(file), &Environment::default()).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(settings, T::default(), "{} differs from the defaults", file.display());
+    let text = std::fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    let keys = serde_json::to_value(&settings).unwrap_or_else(|error| panic!("{error}"));
+    for (section, values) in keys.as_object().into_iter().flatten() {
+        assert!(text.contains(&format!("\n{section}:")), "{section} is missing in {}", file.display());
+        for key in values.as_object().into_iter().flatten().map(|(key, _)| key) {
+            assert!(text.contains(&format!("\n  {key}:")), "{section}.{key} is missing in {}", file.display());
+        }
+    }
+    for (variable, key) in T::VARIABLES {
+        assert!(text.contains(variable), "{variable}, which sets {key}, is missing in {}", file.display());
+    }
+}

@@ -44,6 +44,20 @@ pub enum TtsError {
         /// Languages that can be spoken, as BCP 47 tags.
         supported: Vec<String>,
     },
+    /// The voice has no symbol for a character of the text; to leave it out would lose a word.
+    #[error("the voice {voice:?} cannot speak the character {character:?}")]
+    UnspeakableCharacter {
+        /// The first such character.
+        character: char,
+        /// The voice.
+        voice: String,
+    },
+    /// The voice cannot change its pace.
+    #[error("the voice {voice:?} speaks at its own pace only; speed must be 1")]
+    SpeedFixed {
+        /// The voice.
+        voice: String,
+    },
     /// Too many utterances at once.
     #[error("too many utterances at once")]
     Overloaded {
@@ -82,6 +96,8 @@ impl TtsError {
             Self::Speed { .. } => "speed_out_of_range",
             Self::UnknownVoice { .. } => "unknown_voice",
             Self::LanguageNotSupported { .. } => "language_not_supported",
+            Self::UnspeakableCharacter { .. } => "character_not_supported",
+            Self::SpeedFixed { .. } => "speed_not_supported",
             Self::Overloaded { .. } => "overloaded",
             Self::Engine(_) => "voice_failed",
         }

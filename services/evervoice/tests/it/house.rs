@@ -1,0 +1,159 @@
+//! Through the gateway, with the real voice and the real recogniser.
+
+use evervoice_core::service::serve::Drained;
+use futures_util::{SinkExt, StreamExt};
+use serde_json::Value;
+use tokio_tungstenite::{
+    connect_async,
+    tungstenite::{Error, Message},
+};
+
+use crate::harness::{TestHouse, testdata};
+
+#[tokio::test]
+async fn the_gateway_gives_what_the_service_gives() {
+    let house = TestHouse::start().await;
+    let body = r#"{"text": "Turn on the light in the kitchen."}"#;
+    let direct = house.client.post(format!("http://{}/api/tts", house.tts)).body(body).send().await.unwrap();
+    let through = house.post("/api/tts", body).await;
+    for name in ["content-type", "x-audio-format", "x-sample-rate", "x-channels", "x-voice-provider"] {
+        assert_eq!(through.headers()[name], direct.headers()[name]);
+    }
+    assert!(through.bytes().await.unwrap() == direct.bytes().await.unwrap());
+    let wav = house.post("/api/tts/wav", body).await;
+    assert_eq!(wav.headers()["content-type"], "audio/wav");
+    assert!(hound::WavReader::new(&wav.bytes().await.unwrap()[..]).is_ok());
+}
+
+#[tokio::test]
+async fn what_is_spoken_is_heard() {
+    let house = TestHouse::start().await;
+    let sound = house.speak("Set a timer for twenty five minutes.").await;
+    let heard: Value = house.post("/api/stt/bytes?sr=16000&ch=1&fmt=s16le", sound).await.json().await.unwrap();
+    assert_eq!(heard["text"], "set a timer for twenty five minutes");
+    let segments = heard["segments"].as_array().unwrap();
+    assert_eq!(segments.len(), 7);
+    assert!(segments.windows(2).all(|pair| pair[0]["end_ms"].as_u64() <= pair[1]["start_ms"].as_u64()));
+}
+
+#[tokio::test]
+async fn an_echo_is_text_and_sound() {
+    let house = TestHouse::start().await;
+    let clip = std::fs::read(testdata("asr/hello.wav")).unwrap();
+    let response = house.post("/api/echo-bytes", clip).await;
+    assert_eq!(response.status(), 200);
+    assert_eq!(response.headers()["x-recognized-text"], "hello world this is a test of the speech recognition system");
+    assert_eq!(response.headers()["x-sample-rate"], "16000");
+    let sound = response.bytes().await.unwrap();
+    // And what comes back is that sentence again.
+    let heard: Value = house.post("/api/stt/bytes", sound).await.json().await.unwrap();
+    assert_eq!(heard["text"], "hello world this is a test of the speech recognition system");
+}
+
+#[tokio::test]
+async fn nothing_recognised_and_bad_sound_are_told_through_the_gateway() {
+    let house = TestHouse::start().await;
+    for (query, body, status, code) in [
+        ("", vec![0; 32_000], 422, "nothing_recognized"),
+        ("", vec![0; 100], 422, "audio_too_short"),
+        ("", vec![0; 16_001], 400, "audio_torn_frame"),
+        ("", vec![0; 16 * 32_000], 413, "audio_too_long"),
+        ("?lang=fr", vec![0; 32_000], 422, "language_not_supported"),
+    ] {
+        let response = house.post(&format!("/api/echo-bytes{query}"), body).await;
+        let answer = response.status().as_u16();
+        let problem: Value = response.json().await.unwrap();
+        assert_eq!((answer, problem["code"].as_str().unwrap()), (status, code));
+    }
+}
+
+#[tokio::test]
+async fn health_names_the_parts() {
+    let house = TestHouse::start().await;
+    let url = format!("http://{}/health", house.gateway);
+    let health: Value = house.client.get(url).send().await.unwrap().json().await.unwrap();
+    assert_eq!(health["status"], "ok");
+    assert_eq!(health["parts"]["tts"]["parts"]["local"]["status"], "ok");
+    assert_eq!(health["parts"]["asr"]["status"], "ok");
+}
+
+#[tokio::test]
+async fn speech_by_websocket_through_the_gateway() {
+    let house = TestHouse::start().await;
+    let expected = house.speak("Good morning.").await;
+    let (mut socket, _) = connect_async(format!("ws://{}/ws/tts", house.gateway)).await.unwrap();
+    socket.send(Message::Text(r#"{"text": "Good morning."}"#.into())).await.unwrap();
+    let (mut sound, mut events) = (vec![], vec![]);
+    while events.last() != Some(&"end".to_owned()) {
+        match socket.next().await.unwrap().unwrap() {
+            Message::Binary(bytes) => sound.extend_from_slice(&bytes),
+            Message::Text(text) => {
+                let event: Value = serde_json::from_str(&text).unwrap();
+                events.push(event["type"].as_str().unwrap().to_owned());
+            }
+            _ => {}
+        }
+    }
+    assert_eq!(events, ["start", "end"]);
+    assert!(sound == expected);
+    socket.close(None).await.unwrap();
+}
+
+#[tokio::test]
+async fn recognition_by_websocket_through_the_gateway() {
+    let house = TestHouse::start().await;
+    let clip = hound::WavReader::open(testdata("asr/two_parts.wav")).unwrap();
+    let bytes: Vec<u8> = clip.into_samples::<i16>().flat_map(|sample| sample.unwrap().to_le_bytes()).collect();
+    let (mut socket, _) = connect_async(format!("ws://{}/ws/stt?sr=16000", house.gateway)).await.unwrap();
+    for piece in bytes.chunks(3_201) {
+        socket.send(Message::Binary(piece.to_vec().into())).await.unwrap();
+    }
+    socket.send(Message::Text(r#"{"type": "end"}"#.into())).await.unwrap();
+    let mut finals = vec![];
+    let mut partials = 0;
+    while let Some(Ok(message)) = socket.next().await {
+        let Message::Text(text) = message else { continue };
+        let event: Value = serde_json::from_str(&text).unwrap();
+        match event["type"].as_str().unwrap() {
+            "final" => finals.push(event["text"].as_str().unwrap().to_owned()),
+            "partial" => partials += 1,
+            "problem" => panic!("{event}"),
+            _ => {}
+        }
+    }
+    finals.retain(|text| !text.is_empty());
+    assert_eq!(finals, ["good morning how are you today", "please open the door"]);
+    assert!(partials > 2, "{partials} partial results");
+}
+
+#[tokio::test]
+async fn a_refused_upgrade_is_the_services_own_problem() {
+    let house = TestHouse::start().await;
+    let refused = connect_async(format!("ws://{}/ws/stt?sr=1", house.gateway)).await;
+    let Err(Error::Http(answer)) = refused else { panic!("upgraded") };
+    assert_eq!(answer.status(), 422);
+    let problem: Value = serde_json::from_slice(answer.body().as_ref().unwrap()).unwrap();
+    assert_eq!(problem["status"], 422);
+}
+
+#[tokio::test]
+async fn streams_through_the_gateway_end_whole_when_the_house_stops() {
+    let house = TestHouse::start().await;
+    let text = "The quick brown fox jumps over the lazy dog near the river. ".repeat(20);
+    let body = serde_json::json!({"text": text, "format": "pcm_48000"}).to_string();
+    let expected = house.post("/api/tts", body.clone()).await.bytes().await.unwrap();
+    let mut streams = vec![];
+    for _ in 0..4 {
+        let mut stream = Box::pin(house.post("/api/tts", body.clone()).await.bytes_stream());
+        let first = stream.next().await.unwrap().unwrap();
+        streams.push((first.to_vec(), stream));
+    }
+    house.lifecycle.stop();
+    for (mut bytes, mut stream) in streams {
+        while let Some(chunk) = stream.next().await {
+            bytes.extend_from_slice(&chunk.unwrap());
+        }
+        assert!(bytes == expected, "{} bytes instead of {}", bytes.len(), expected.len());
+    }
+    assert_eq!(house.house.ended().await.unwrap(), Drained::Whole);
+}

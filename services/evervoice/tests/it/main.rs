@@ -1,0 +1,7 @@
+//! The whole house through real sockets: the three services in one process, and the process itself.
+
+mod echo;
+mod harness;
+mod house;
+mod models;
+mod process;

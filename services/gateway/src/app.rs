@@ -1,0 +1,59 @@
+//! From settings to routes.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use async_trait::async_trait;
+use axum::Router;
+use evervoice_core::service::{BoxError, HealthCheck, Part, Service, Shell, settings};
+
+use crate::{config::GatewaySettings, events::Events, http, upstream::Upstream};
+
+/// The gateway.
+pub struct Gateway;
+
+/// The services behind the gateway.
+pub struct Upstreams {
+    pub tts: Upstream,
+    pub asr: Upstream,
+}
+
+impl Service for Gateway {
+    const NAME: &'static str = "gateway";
+    const ABOUT: &'static str =
+        "Evervoice gateway: POST /api/tts, /api/tts/wav, /api/stt/bytes, /api/echo-bytes; /ws/tts, /ws/stt";
+    const CONFIG_FILE: &'static str = "configs/gateway.yml";
+    type Settings = GatewaySettings;
+
+    fn server(settings: &GatewaySettings) -> &settings::ServerSettings {
+        &settings.server
+    }
+
+    fn log(settings: &GatewaySettings) -> &settings::LogSettings {
+        &settings.log
+    }
+
+    async fn build(settings: GatewaySettings, shell: &Shell) -> Result<(Router, Arc<dyn HealthCheck>), BoxError> {
+        let client = evervoice_http_client::builder()
+            // The services are ours and near; a proxy of the environment is for the world outside.
+            .no_proxy()
+            .connect_timeout(settings.upstream.connect_timeout())
+            .build()?;
+        let events = shell.register(Events::register);
+        let upstream = |name, url: &str| -> Result<Upstream, BoxError> {
+            Ok(Upstream::new(name, url.parse()?, client.clone(), settings.upstream.clone(), events.clone()))
+        };
+        let upstreams = Arc::new(Upstreams {
+            tts: upstream("tts", &settings.upstream.tts_url)?,
+            asr: upstream("asr", &settings.upstream.asr_url)?,
+        });
+        Ok((http::routes(Arc::clone(&upstreams), shell.lifecycle.clone()), upstreams))
+    }
+}
+
+#[async_trait]
+impl HealthCheck for Upstreams {
+    async fn parts(&self) -> BTreeMap<String, Part> {
+        let (tts, asr) = tokio::join!(self.tts.health(), self.asr.health());
+        BTreeMap::from([("tts".to_owned(), tts), ("asr".to_owned(), asr)])
+    }
+}

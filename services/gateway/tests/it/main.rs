@@ -1,0 +1,5 @@
+//! The gateway against neighbours that misbehave. With its real neighbours: `services/evervoice/tests`.
+
+mod failures;
+mod harness;
+mod passing;

@@ -1,0 +1,17 @@
+//! The text-to-speech service: text in, sound out while it is made.
+//!
+//! # Layout
+//! - [`config`]: its settings, `configs/tts_config.yml`
+//! - `app`: from settings to routes
+//! - `http`: one file an endpoint
+//! - `speech`: what happens between a request and its sound: admission, one utterance, who speaks
+//! - `events`: each thing worth knowing, as a log line and a metric
+
+mod app;
+pub mod config;
+mod events;
+mod http;
+mod speech;
+
+pub use app::Tts;
+pub use config::TtsSettings;

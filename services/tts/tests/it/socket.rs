@@ -1,0 +1,128 @@
+//! Several utterances over one WebSocket.
+
+use std::net::SocketAddr;
+
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async, tungstenite::Message};
+
+use crate::harness::TestService;
+
+struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
+
+impl Socket {
+    async fn open(address: SocketAddr) -> Self {
+        Self(connect_async(format!("ws://{address}/ws/tts")).await.unwrap().0)
+    }
+
+    async fn send(&mut self, message: Value) {
+        self.0.send(Message::Text(message.to_string().into())).await.unwrap();
+    }
+
+    /// Sound until the next text message, and that message.
+    async fn event(&mut self) -> (Vec<u8>, Value) {
+        let mut sound = vec![];
+        loop {
+            match self.0.next().await.unwrap().unwrap() {
+                Message::Binary(bytes) => {
+                    assert_eq!(bytes.len() % 2, 0, "a torn sample");
+                    sound.extend_from_slice(&bytes);
+                }
+                Message::Text(text) => return (sound, serde_json::from_str(&text).unwrap()),
+                Message::Ping(_) | Message::Pong(_) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn utterances_come_one_after_the_other_whole() {
+    let service = TestService::start().await;
+    let expected = service.speak(r#"{"text": "Good morning."}"#).await.bytes().await.unwrap();
+    let mut socket = Socket::open(service.address).await;
+    socket.send(json!({"text": "Good morning."})).await;
+    socket.send(json!({"type": "speak", "id": "second", "text": "Good night.", "format": "pcm_8000"})).await;
+    let (_, start) = socket.event().await;
+    assert_eq!(
+        start,
+        json!({"type": "start", "id": "1", "format": "pcm_16000", "encoding": "s16le", "sample_rate": 16000,
+               "channels": 1, "provider": "local"})
+    );
+    let (sound, end) = socket.event().await;
+    assert!(sound == expected, "the sound differs from that of POST /api/tts");
+    let audio_ms = expected.len() / 32;
+    assert_eq!(end, json!({"type": "end", "id": "1", "audio_ms": audio_ms, "bytes": expected.len()}));
+    let (_, start) = socket.event().await;
+    assert_eq!((&start["id"], &start["sample_rate"]), (&json!("second"), &json!(8000)));
+    assert_eq!(socket.event().await.1["type"], "end");
+}
+
+#[tokio::test]
+async fn cancel_stops_what_is_said_and_what_waits() {
+    let service = TestService::start().await;
+    let mut socket = Socket::open(service.address).await;
+    let long = "The quick brown fox jumps over the lazy dog near the river. ".repeat(40);
+    socket.send(json!({"id": "long", "text": long, "format": "pcm_48000"})).await;
+    socket.send(json!({"id": "waiting", "text": "Never said."})).await;
+    assert_eq!(socket.event().await.1["type"], "start");
+    socket.send(json!({"type": "cancel"})).await;
+    let (sound, cancelled) = socket.event().await;
+    assert_eq!((&cancelled["type"], &cancelled["id"]), (&json!("cancelled"), &json!("long")));
+    assert_eq!(cancelled["bytes"], sound.len());
+    let (sound, cancelled) = socket.event().await;
+    assert_eq!((sound.len(), &cancelled["id"]), (0, &json!("waiting")));
+    // The socket goes on.
+    socket.send(json!({"id": "after", "text": "Go on."})).await;
+    assert_eq!(socket.event().await.1["id"], "after");
+    assert_eq!(socket.event().await.1["type"], "end");
+    assert_eq!(service.metric("tts_active").await, 0.0);
+}
+
+#[tokio::test]
+async fn mistakes_are_told_and_the_socket_goes_on() {
+    let service = TestService::start().await;
+    let mut socket = Socket::open(service.address).await;
+    for (message, code, id) in [
+        (json!({"id": "a", "text": ""}), "text_empty", json!("a")),
+        (json!({"id": "b", "text": "x", "format": "wav"}), "unknown_format", json!("b")),
+        (json!({"id": "c", "text": "Привет"}), "language_not_supported", json!("c")),
+        (json!({"id": "d", "txt": "x"}), "invalid_field", json!("d")),
+        (json!({"type": "sing"}), "invalid_field", Value::Null),
+        (json!({"type": "cancel", "id": "nobody"}), "nothing_to_cancel", json!("nobody")),
+        (json!(5), "invalid_field", Value::Null),
+    ] {
+        socket.send(message.clone()).await;
+        let (_, problem) = socket.event().await;
+        assert_eq!(
+            (&problem["type"], &problem["code"], &problem["id"]),
+            (&json!("problem"), &json!(code), &id),
+            "{message}"
+        );
+    }
+    socket.0.send(Message::Text("{".into())).await.unwrap();
+    assert_eq!(socket.event().await.1["code"], "invalid_json");
+    socket.0.send(Message::Binary(vec![1, 2].into())).await.unwrap();
+    assert_eq!(socket.event().await.1["code"], "text_message_expected");
+    socket.send(json!({"text": "Still here."})).await;
+    assert_eq!(socket.event().await.1["type"], "start");
+}
+
+#[tokio::test]
+async fn a_stopping_service_ends_what_is_said_and_closes() {
+    let service = TestService::start().await;
+    let mut talking = Socket::open(service.address).await;
+    let mut idle = Socket::open(service.address).await;
+    talking.send(json!({"text": "One two three four five six seven eight nine ten."})).await;
+    assert_eq!(talking.event().await.1["type"], "start");
+    service.lifecycle.stop();
+    let (sound, end) = talking.event().await;
+    assert_eq!((&end["type"], &end["bytes"]), (&json!("end"), &json!(sound.len())));
+    for socket in [&mut talking, &mut idle] {
+        match socket.0.next().await.unwrap().unwrap() {
+            Message::Close(Some(frame)) => assert_eq!(u16::from(frame.code), 1001),
+            other => panic!("{other:?}"),
+        }
+    }
+}
