@@ -1,11 +1,14 @@
 """Draw the phrase lists of ``testdata/echo``: what the voice speaks and the recogniser should hear again.
 
-* ``known.txt``: 100 phrases that stand, as whole lines, in the text of the shipped language model (``lm_all.txt``);
-* ``unknown.txt``: 60 phrases that do not, made of words that are all in the recogniser's vocabulary.
+* ``known.txt``: 100 phrases that the shipped language model knows well: each stands twenty times in its text
+  (``test_phrases.txt``, which ``lm_all.txt`` repeats);
+* ``seen.txt``: 100 phrases that it has seen, most of them once among 40,000 lines;
+* ``unknown.txt``: 60 phrases that it has not, made of words that are all in the recogniser's vocabulary.
 
-Both lists are seeded draws: the templates are shuffled, and each template gives at most one phrase, until the list is full.
-For ``known.txt`` that phrase is any line of ``lm_all.txt`` that fits the template; for ``unknown.txt`` it is a fresh
-filling that is no line of ``lm_all.txt``. Phrases have 3 to 12 words. No recogniser takes part in the choice.
+All lists are seeded draws. ``known.txt`` is drawn from all of ``test_phrases.txt``. For the others the templates are
+shuffled, and each template gives at most one phrase, until the list is full: for ``seen.txt`` any line of ``lm_all.txt``
+that fits the template, for ``unknown.txt`` a fresh filling that is no line of ``lm_all.txt``. Phrases have 3 to 12 words.
+No recogniser takes part in the choice.
 """
 
 import argparse
@@ -17,8 +20,9 @@ from pathlib import Path
 import corpus
 from phrases import CLOCK_HOURS, SLOTS, TEENS, TEMPLATES, TENS, UNITS, fill
 
-KNOWN_PHRASES, UNKNOWN_PHRASES = 100, 60
-KNOWN_SEED, UNKNOWN_SEED = "echo known", "echo unknown"
+KNOWN_PHRASES, SEEN_PHRASES, UNKNOWN_PHRASES = 100, 100, 60
+# The seed of seen.txt is older than its name.
+KNOWN_SEED, SEEN_SEED, UNKNOWN_SEED = "echo known well", "echo known", "echo unknown"
 FEWEST_WORDS, MOST_WORDS = 3, 12
 FILLINGS_TO_TRY = 200
 
@@ -56,9 +60,14 @@ def right_length(phrase):
     return FEWEST_WORDS <= len(phrase.split()) <= MOST_WORDS
 
 
-def known_phrases(lm_lines):
+def known_phrases(test_phrases):
+    """Phrases that stand twenty times in the language model's text."""
+    return random.Random(KNOWN_SEED).sample(sorted(filter(right_length, test_phrases)), KNOWN_PHRASES)
+
+
+def seen_phrases(lm_lines):
     """Lines of the language model's text, at most one per template."""
-    rng = random.Random(KNOWN_SEED)
+    rng = random.Random(SEEN_SEED)
     lines = sorted(line for line in set(lm_lines) if right_length(line))
     chosen = []
     for template in shuffled_templates(rng):
@@ -66,7 +75,7 @@ def known_phrases(lm_lines):
         candidates = [line for line in lines if pattern.fullmatch(line) and line not in chosen]
         if candidates:
             chosen.append(rng.choice(candidates))
-        if len(chosen) == KNOWN_PHRASES:
+        if len(chosen) == SEEN_PHRASES:
             return chosen
     raise SystemExit(f"only {len(chosen)} templates have a phrase in the language model's text")
 
@@ -96,13 +105,14 @@ def read_vocabulary(path):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("words", type=Path, help="graph/words.txt of the recogniser's model directory")
-    parser.add_argument("out_dir", type=Path, help="directory of known.txt and unknown.txt")
+    parser.add_argument("out_dir", type=Path, help="directory of the lists")
     parser.add_argument("--check", action="store_true", help="write nothing; fail if the files there differ")
     args = parser.parse_args()
     vocabulary = read_vocabulary(args.words)
     texts, _ = corpus.build()
     lists = {
-        "known.txt": known_phrases(texts["lm_all.txt"]),
+        "known.txt": known_phrases(texts["test_phrases.txt"]),
+        "seen.txt": seen_phrases(texts["lm_all.txt"]),
         "unknown.txt": unknown_phrases(texts["lm_all.txt"], vocabulary),
     }
     for name, phrases in lists.items():

@@ -4,7 +4,7 @@
 //! `catch_unwind`, see `evervoice_core::worker`), takes grammars unescaped (see `grammar`), and its `reset` leaves sound
 //! of the last utterance in the pipeline (a session always gets a new recogniser, which takes under a millisecond).
 
-use evervoice_core::asr::{AsrError, Progress, RECOGNIZER_SAMPLE_RATE, Recognizer, Segment, Utterance};
+use evervoice_core::asr::{AsrError, RECOGNIZER_SAMPLE_RATE, Recognizer, Segment, Utterance};
 use vosk::{CompleteResult, DecodingState, Model};
 
 use crate::grammar::Grammar;
@@ -27,13 +27,16 @@ impl VoskRecognizer {
 }
 
 impl Recognizer for VoskRecognizer {
-    fn accept(&mut self, samples: &[i16]) -> Result<Progress, AsrError> {
-        let state = self.0.accept_waveform(samples).map_err(|error| AsrError::Engine(error.to_string()))?;
-        match state {
-            DecodingState::Running => Ok(Progress::Partial(self.0.partial_result().partial.to_owned())),
-            DecodingState::Finalized => utterance(self.0.result()).map(Progress::Final),
+    fn accept(&mut self, samples: &[i16]) -> Result<Option<Utterance>, AsrError> {
+        match self.0.accept_waveform(samples).map_err(|error| AsrError::Engine(error.to_string()))? {
+            DecodingState::Running => Ok(None),
+            DecodingState::Finalized => utterance(self.0.result()).map(Some),
             DecodingState::Failed => Err(AsrError::Engine("libvosk could not decode the sound".into())),
         }
+    }
+
+    fn partial(&mut self) -> Result<String, AsrError> {
+        Ok(self.0.partial_result().partial.to_owned())
     }
 
     fn finish(&mut self) -> Result<Utterance, AsrError> {

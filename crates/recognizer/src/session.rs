@@ -3,13 +3,17 @@
 use std::time::{Duration, Instant};
 
 use evervoice_core::{
-    asr::{AsrError, Progress, Recognizer, Utterance},
+    asr::{AsrError, Recognizer, Utterance},
     worker::WorkerPool,
 };
 use tokio::sync::OwnedSemaphorePermit;
 
-/// Samples of one step: 0.2 s at 16 kHz. A thread belongs to a session for one step at a time.
+/// Samples of one step: 0.2 s at 16 kHz. The budget is looked at between steps.
 pub const STEP_SAMPLES: usize = 3_200;
+
+/// A thread belongs to a session for so long, or for one step where that takes longer; then it is another one's turn.
+/// Each change costs two hand-overs between threads.
+const TURN: Duration = Duration::from_millis(10);
 
 /// What was heard in one piece of sound.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -54,18 +58,36 @@ impl Session {
     /// [`AsrError::BudgetExceeded`] when the session has used up its time inside the engine, [`AsrError::Engine`] when
     /// the engine failed. The session is over in both cases.
     pub async fn accept(&mut self, samples: Vec<i16>) -> Result<Heard, AsrError> {
-        let mut heard = Heard::default();
-        for step in samples.chunks(STEP_SAMPLES) {
-            let step = step.to_vec();
-            match self.step(move |recognizer| recognizer.accept(&step)).await? {
-                Progress::Partial(text) => heard.partial = text,
-                Progress::Final(utterance) => {
-                    heard.utterances.push(utterance);
-                    heard.partial.clear();
-                }
-            }
+        if samples.is_empty() {
+            return Ok(Heard::default());
         }
-        Ok(heard)
+        let utterances = self.feed(samples).await?;
+        let partial = self.job(|work| work.recognizer.partial()).await?;
+        Ok(Heard { utterances, partial })
+    }
+
+    /// Gives the engine `samples` step by step, in turns.
+    async fn feed(&mut self, samples: Vec<i16>) -> Result<Vec<Utterance>, AsrError> {
+        let (mut utterances, mut samples, mut done) = (Vec::new(), samples, 0);
+        while done < samples.len() {
+            let budget = self.budget;
+            let turn = move |work: &mut Work| {
+                let (began, mut found) = (Instant::now(), Vec::new());
+                loop {
+                    let end = (done + STEP_SAMPLES).min(samples.len());
+                    let step = work.timed(budget, |recognizer| recognizer.accept(&samples[done..end]))?;
+                    found.extend(step);
+                    done = end;
+                    if done == samples.len() || began.elapsed() >= TURN {
+                        return Ok((samples, done, found));
+                    }
+                }
+            };
+            let found;
+            (samples, done, found) = self.job(turn).await?;
+            utterances.extend(found);
+        }
+        Ok(utterances)
     }
 
     /// Ends the session and gives the words that have not been given yet.
@@ -73,7 +95,8 @@ impl Session {
     /// # Errors
     /// As [`accept`](Self::accept).
     pub async fn finish(mut self) -> Result<Utterance, AsrError> {
-        self.step(|recognizer| recognizer.finish()).await
+        let budget = self.budget;
+        self.job(move |work| work.timed(budget, |recognizer| recognizer.finish())).await
     }
 
     /// Everything that is said in `samples`.
@@ -81,7 +104,7 @@ impl Session {
     /// # Errors
     /// As [`accept`](Self::accept).
     pub async fn transcribe(mut self, samples: Vec<i16>) -> Result<Vec<Utterance>, AsrError> {
-        let mut utterances = self.accept(samples).await?.utterances;
+        let mut utterances = self.feed(samples).await?;
         utterances.push(self.finish().await?);
         Ok(utterances)
     }
@@ -91,26 +114,39 @@ impl Session {
         self.budget = self.budget.saturating_add(by);
     }
 
-    async fn step<T: Send + 'static>(
+    /// Runs a job on one of the pool's threads. The session is over when it fails.
+    async fn job<T: Send + 'static>(
         &mut self,
-        job: impl FnOnce(&mut dyn Recognizer) -> Result<T, AsrError> + Send + 'static,
+        job: impl FnOnce(&mut Work) -> Result<T, AsrError> + Send + 'static,
     ) -> Result<T, AsrError> {
         let over = || AsrError::Engine("the session ended with an earlier error".into());
         let mut work = self.work.take().ok_or_else(over)?;
-        if work.spent > self.budget {
-            let budget_ms = u64::try_from(self.budget.as_millis()).unwrap_or(u64::MAX);
-            return Err(AsrError::BudgetExceeded { budget_ms });
-        }
         let run = move || {
-            let began = Instant::now();
-            let result = job(&mut *work.recognizer);
-            work.spent += began.elapsed();
+            let result = job(&mut work);
             (work, result)
         };
         let (work, result) = self.pool.run(run).await.map_err(|error| AsrError::Engine(error.to_string()))?;
         if result.is_ok() {
             self.work = Some(work);
         }
+        result
+    }
+}
+
+impl Work {
+    /// One step of the engine, if there is budget left for it.
+    fn timed<T>(
+        &mut self,
+        budget: Duration,
+        step: impl FnOnce(&mut dyn Recognizer) -> Result<T, AsrError>,
+    ) -> Result<T, AsrError> {
+        if self.spent > budget {
+            let budget_ms = u64::try_from(budget.as_millis()).unwrap_or(u64::MAX);
+            return Err(AsrError::BudgetExceeded { budget_ms });
+        }
+        let began = Instant::now();
+        let result = step(&mut *self.recognizer);
+        self.spent += began.elapsed();
         result
     }
 }
@@ -126,18 +162,23 @@ mod tests {
     /// Reports the length of each step; an utterance ends with a step whose first sample is 1, -1 panics.
     struct Fake {
         step_takes: Duration,
+        last: String,
     }
 
     impl Recognizer for Fake {
-        fn accept(&mut self, samples: &[i16]) -> Result<Progress, AsrError> {
+        fn accept(&mut self, samples: &[i16]) -> Result<Option<Utterance>, AsrError> {
             thread::sleep(self.step_takes);
-            let text = samples.len().to_string();
+            self.last = samples.len().to_string();
             match samples[0] {
                 -1 => panic!("NaN in the result"),
                 -2 => Err(AsrError::Engine("no".into())),
-                1 => Ok(Progress::Final(Utterance { text, segments: vec![] })),
-                _ => Ok(Progress::Partial(text)),
+                1 => Ok(Some(Utterance { text: self.last.clone(), segments: vec![] })),
+                _ => Ok(None),
             }
+        }
+
+        fn partial(&mut self) -> Result<String, AsrError> {
+            Ok(self.last.clone())
         }
 
         fn finish(&mut self) -> Result<Utterance, AsrError> {
@@ -148,7 +189,7 @@ mod tests {
     fn session(step_takes_ms: u64, budget_ms: u64) -> (Session, Arc<Semaphore>) {
         let places = Arc::new(Semaphore::new(1));
         let place = Arc::clone(&places).try_acquire_owned().unwrap();
-        let fake = Box::new(Fake { step_takes: Duration::from_millis(step_takes_ms) });
+        let fake = Box::new(Fake { step_takes: Duration::from_millis(step_takes_ms), last: String::new() });
         let pool = WorkerPool::start("test", 1, 1).unwrap();
         (Session::new(pool, fake, Duration::ZERO, Duration::from_millis(budget_ms), place), places)
     }

@@ -158,6 +158,6 @@ mod tests {
         let error = load::<AsrSettings>(None, &variables.into_iter().collect()).unwrap_err().to_string();
         assert!(error.contains("BIND_ADDRESS"), "{error}");
         let error = load::<AsrSettings>(None, &variables[..2].iter().copied().collect()).unwrap_err().to_string();
-        assert!(error.contains("recognition.threads") && error.contains("max_audio_duration"), "{error}");
+        assert!(error.contains("ASR_THREADS") && error.contains("MAX_AUDIO_DURATION"), "{error}");
     }
 }

@@ -49,14 +49,15 @@ fn read<S: Service>(
     let file = directory.join(Path::new(S::CONFIG_FILE).file_name().unwrap_or_default());
     load::<S::Settings>(file.exists().then_some(file.as_path()), environment).unwrap_or_else(|error| {
         // A variable that several services read is wrong once, not three times.
-        mistakes.extend(error.mistakes.into_iter().map(|mut mistake| {
+        for mut mistake in error.mistakes {
             let is_variable = S::Settings::VARIABLES.iter().any(|(variable, _)| *variable == mistake.place);
             if !is_variable {
                 mistake.place = format!("{}: {}", S::NAME, mistake.place);
             }
-            mistake
-        }));
-        mistakes.dedup();
+            if !mistakes.contains(&mistake) {
+                mistakes.push(mistake);
+            }
+        }
         S::Settings::default()
     })
 }
@@ -126,6 +127,6 @@ mod tests {
         let environment = [("LOG_LEVEL", "=="), ("GATEWAY_PORT", "x")].into_iter().collect();
         let error = HouseSettings::load(directory.path(), &environment).unwrap_err();
         let places: Vec<&str> = error.mistakes.iter().map(|mistake| mistake.place.as_str()).collect();
-        assert_eq!(places, ["GATEWAY_PORT", "asr: colour", "tts: speech.max_chars"]);
+        assert_eq!(places, ["GATEWAY_PORT", "LOG_LEVEL", "asr: colour", "tts: speech.max_chars"]);
     }
 }

@@ -111,6 +111,6 @@ mod tests {
         .collect();
         let error = load::<GatewaySettings>(None, &environment).unwrap_err();
         assert_eq!(error.mistakes.len(), 1);
-        assert_eq!(error.mistakes[0].place, "upstream.asr_url");
+        assert_eq!(error.mistakes[0].place, "ASR_SERVICE_URL");
     }
 }

@@ -56,22 +56,20 @@ impl Transcript {
     }
 }
 
-/// What a recogniser knows after some more sound.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Progress {
-    /// The speaker is still speaking (or silent); the words so far, which may still change.
-    Partial(String),
-    /// The speaker has paused: these words are final.
-    Final(Utterance),
-}
-
 /// One session of recognition. Synchronous on purpose: the engine is blocking C code and runs on its own threads.
 pub trait Recognizer: Send {
-    /// Takes mono sound at 16 kHz.
+    /// Takes mono sound at 16 kHz. Gives an utterance when the speaker has paused: its words are final.
     ///
     /// # Errors
     /// [`AsrError::Engine`] when the engine fails; the session is then of no more use.
-    fn accept(&mut self, samples: &[i16]) -> Result<Progress, AsrError>;
+    fn accept(&mut self, samples: &[i16]) -> Result<Option<Utterance>, AsrError>;
+
+    /// The words so far of the utterance that is going on; they may still change. Not free: ask only when someone wants
+    /// to know.
+    ///
+    /// # Errors
+    /// As [`accept`](Self::accept).
+    fn partial(&mut self) -> Result<String, AsrError>;
 
     /// Ends the session and gives what has not been given yet.
     ///

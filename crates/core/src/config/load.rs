@@ -30,15 +30,25 @@ pub fn load<T: Settings>(file: Option<&Path>, environment: &Environment) -> Resu
             merged = accept::<T>(merged, &key, &key, candidates, &mut mistakes);
         }
     }
+    let mut set_by = Vec::new();
     for (variable, key) in T::VARIABLES {
         if let Some(text) = environment.get(variable) {
+            set_by.push((*key, *variable));
             merged = accept::<T>(merged, variable, key, readings(text), &mut mistakes);
         }
     }
 
     let settings = merged.extract::<T>();
     match &settings {
-        Ok(settings) => settings.check(&mut mistakes),
+        Ok(settings) => {
+            let mut found = Mistakes::default();
+            settings.check(&mut found);
+            for mistake in found.0 {
+                // A mistake is told where it was made.
+                let variable = set_by.iter().find(|(key, _)| *key == mistake.place).map(|(_, variable)| *variable);
+                mistakes.add(variable.unwrap_or(&mistake.place), mistake.what);
+            }
+        }
         Err(error) if mistakes.list().is_empty() => mistakes.add(error.path.join("."), error.kind.to_string()),
         Err(_) => {}
     }
@@ -242,6 +252,7 @@ mod tests {
     #[test]
     fn ranges_and_broken_files_are_told() {
         assert_eq!(places(read("limits: {seconds: 99}", &[])), ["limits.seconds"]);
+        assert_eq!(places(read("", &[("DEMO_SECONDS", "99")])), ["DEMO_SECONDS"]);
         assert!(places(read("port: [", &[]))[0].ends_with("demo.yml"));
         assert_eq!(places(load(Some(Path::new("/nowhere.yml")), &Environment::default())), ["/nowhere.yml"]);
     }

@@ -1,14 +1,14 @@
 //! Ready, draining, done.
 
-use std::{
-    future::Future,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
 };
 
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::{
+    sync::CancellationToken,
+    task::{TaskTracker, task_tracker::TaskTrackerToken},
+};
 
 /// The life of a process, shared by its services.
 #[derive(Clone, Default)]
@@ -49,19 +49,20 @@ impl Lifecycle {
         self.stop.cancelled().await;
     }
 
-    /// Marks a task that the drain waits for. HTTP requests are counted by the accept loop; a WebSocket is not, because
-    /// its connection leaves the HTTP server with the upgrade.
-    pub fn track<F: Future>(&self, socket: F) -> impl Future<Output = F::Output> + use<F> {
-        self.sockets.track_future(socket)
+    /// The drain waits until this is dropped. HTTP requests are counted by the accept loop; a WebSocket is not, because
+    /// its connection leaves the HTTP server with the upgrade. Take it before the upgrade, or a drain that begins in
+    /// between misses the socket.
+    pub fn hold(&self) -> TaskTrackerToken {
+        self.sockets.token()
     }
 
-    /// Waits until every tracked task has ended. Call after [`stop`](Self::stop).
+    /// Waits until nothing is held any more. Call after [`stop`](Self::stop).
     pub async fn sockets_done(&self) {
         self.sockets.close();
         self.sockets.wait().await;
     }
 
-    /// Tracked tasks that still run.
+    /// How many are held.
     pub fn open_sockets(&self) -> usize {
         self.sockets.len()
     }

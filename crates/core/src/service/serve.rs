@@ -3,7 +3,7 @@
 //! Our own, a page long, because the one of the HTTP framework has no deadline for request heads (a client that sends
 //! a byte a second would hold its connection for ever) and none for the drain.
 
-use std::{pin::pin, time::Duration};
+use std::{io, pin::pin, sync::Arc, time::Duration};
 
 use axum::Router;
 use hyper::server::conn::http1;
@@ -11,7 +11,11 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
-use tokio::{net::TcpListener, time::timeout};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::timeout,
+};
 use tokio_util::task::TaskTracker;
 
 use super::{Lifecycle, settings::ServerSettings};
@@ -33,13 +37,14 @@ pub async fn serve(listener: TcpListener, app: Router, settings: &ServerSettings
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(Duration::from_secs_f64(settings.header_timeout));
     let connections = TaskTracker::new();
+    let room = Arc::new(Semaphore::new(settings.max_connections));
     loop {
         let accepted = tokio::select! {
             () = lifecycle.stopping() => break,
-            accepted = listener.accept() => accepted,
+            accepted = accept(&listener, &room) => accepted,
         };
         match accepted {
-            Ok((stream, _)) => {
+            Ok((stream, place)) => {
                 // Chunks of speech are small and each is wanted now.
                 let _ = stream.set_nodelay(true);
                 let service = TowerToHyperService::new(app.clone());
@@ -49,10 +54,13 @@ pub async fn serve(listener: TcpListener, app: Router, settings: &ServerSettings
                     let mut connection = pin!(connection);
                     // An error is a client that went away; what it cost is in the access log of its request.
                     tokio::select! {
-                        _ = connection.as_mut() => return,
-                        () = lifecycle.stopping() => connection.as_mut().graceful_shutdown(),
+                        _ = connection.as_mut() => {}
+                        () = lifecycle.stopping() => {
+                            connection.as_mut().graceful_shutdown();
+                            let _ = connection.await;
+                        }
                     }
-                    let _ = connection.await;
+                    drop(place);
                 });
             }
             Err(error) => {
@@ -69,4 +77,10 @@ pub async fn serve(listener: TcpListener, app: Router, settings: &ServerSettings
         Ok(_) => Drained::Whole,
         Err(_) => Drained::Cut { connections: connections.len() + lifecycle.open_sockets() },
     }
+}
+
+/// The next connection, when there is room for one.
+async fn accept(listener: &TcpListener, room: &Arc<Semaphore>) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
+    let place = Arc::clone(room).acquire_owned().await.map_err(io::Error::other)?;
+    Ok((listener.accept().await?.0, place))
 }

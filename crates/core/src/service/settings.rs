@@ -17,6 +17,8 @@ pub struct ServerSettings {
     pub bind_address: IpAddr,
     /// Port to listen on; 0 takes a free one.
     pub port: u16,
+    /// Connections at once; further ones wait to be accepted.
+    pub max_connections: usize,
     /// Longest time a client may take to send the head of a request, in seconds.
     pub header_timeout: f64,
     /// Longest time a client may take to send a request body, in seconds.
@@ -31,6 +33,7 @@ impl ServerSettings {
         Self {
             bind_address: Ipv4Addr::LOCALHOST.into(),
             port,
+            max_connections: 4096,
             header_timeout: 10.0,
             body_timeout: 10.0,
             drain_timeout: 25.0,
@@ -49,6 +52,7 @@ impl ServerSettings {
 
     /// Adds what is wrong.
     pub fn check(&self, mistakes: &mut Mistakes) {
+        mistakes.range("server.max_connections", self.max_connections, 1..=1_000_000);
         mistakes.range("server.header_timeout", self.header_timeout, 0.1..=300.0);
         mistakes.range("server.body_timeout", self.body_timeout, 0.1..=300.0);
         mistakes.range("server.drain_timeout", self.drain_timeout, 0.0..=3600.0);

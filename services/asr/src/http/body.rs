@@ -18,9 +18,6 @@ use tokio::time::timeout;
 const WAV_EXTRA_BYTES: usize = 64 * 1024;
 /// Bytes of one frame of the widest format: two channels of 32 bit.
 const WIDEST_FRAME: usize = 8;
-/// How much of a refused body is still read, so that the client gets to read why (see [`drain`]).
-const DRAIN_BYTES: usize = 4 * 1024 * 1024;
-const DRAIN_TIME: Duration = Duration::from_millis(500);
 
 /// How large and how slow a body may be.
 #[derive(Debug, Clone, Copy)]
@@ -80,24 +77,6 @@ async fn collect(body: &mut Body, limits: Limits) -> Result<Vec<u8>, Problem> {
         }
     }
     Ok(bytes)
-}
-
-/// Reads on for a moment and forgets what it reads.
-///
-/// A connection that is closed while the client still sends is reset, and the client may never see the answer that says
-/// what was wrong.
-pub async fn drain(mut body: Body) {
-    let read_on = async {
-        let mut left = DRAIN_BYTES;
-        while let Some(Ok(frame)) = body.frame().await {
-            left = left.saturating_sub(frame.data_ref().map_or(0, |data| data.len()));
-            if left == 0 {
-                break;
-            }
-        }
-    };
-    // Whether it came to the end or not, the answer goes out now.
-    let _ = timeout(DRAIN_TIME, read_on).await;
 }
 
 #[cfg(test)]

@@ -31,7 +31,7 @@ pub async fn transcribe(State(app): State<Arc<App>>, request: Request) -> Result
     let answer = answer(&app, &head, &mut body).await;
     // A client that waits for `100 Continue` has not sent its body, and reading would ask for it.
     if answer.is_err() && !head.headers.contains_key(EXPECT) {
-        body::drain(body).await;
+        evervoice_core::service::body::drain(body).await;
     }
     answer.map(Json)
 }

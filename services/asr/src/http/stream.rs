@@ -47,23 +47,14 @@ pub async fn open(
 ) -> Result<Response, Problem> {
     let SoundQuery { format, language, grammar } = SoundQuery::parse(&uri)?;
     app.recognition.check_language(&language)?;
-    let upgrade = upgrade.map_err(|why| Problem::bad_request("websocket_required", why.to_string()))?;
+    let upgrade = upgrade.map_err(|why| Problem::bad_request("websocket_expected", why.to_string()))?;
     let session = app.recognition.open(grammar).await?;
     let live = Live::new(session, format, app.config.stream.max_audio_duration)?;
 
-    // Tracked from now on, not from the upgrade on: a drain that begins in between must wait for it.
-    let (hand_over, socket) = tokio::sync::oneshot::channel();
-    let lifecycle = app.lifecycle.clone();
-    let stream = lifecycle.track(async move {
-        if let Ok(socket) = socket.await {
-            run(&app, socket, live, &id).await;
-        }
-    });
+    let held = app.lifecycle.hold();
     Ok(upgrade.max_message_size(MAX_MESSAGE).max_frame_size(MAX_MESSAGE).on_upgrade(async move |socket| {
-        // The receiver is in `stream`, which is polled next.
-        if hand_over.send(socket).is_ok() {
-            stream.await;
-        }
+        run(&app, socket, live, &id).await;
+        drop(held);
     }))
 }
 

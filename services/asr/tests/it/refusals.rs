@@ -131,7 +131,7 @@ async fn wrong_paths_and_methods() {
     let service = TestService::start().await;
     assert_eq!(service.get("/api/stt").await.problem(), (404, "not_found".into()));
     assert_eq!(service.get("/api/stt/bytes").await.problem(), (405, "method_not_allowed".into()));
-    assert_eq!(service.get("/ws/stt").await.problem(), (400, "websocket_required".into()));
+    assert_eq!(service.get("/ws/stt").await.problem(), (400, "websocket_expected".into()));
     assert_eq!(service.get("/ws/stt?sr=1").await.problem(), (422, "sample_rate_not_supported".into()));
 }
 

@@ -6,7 +6,7 @@ pub fn run() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let (house, lifecycle, client) = house().await;
-        for list in ["known.txt", "unknown.txt"] {
+        for list in ["known.txt", "seen.txt", "unknown.txt"] {
             let phrases = std::fs::read_to_string(repository().join("testdata/echo").join(list)).unwrap();
             let (mut same, mut all) = (0, 0);
             for phrase in phrases.lines() {

@@ -59,7 +59,11 @@ pub fn run() {
                 let began = Instant::now();
                 std::thread::scope(|scope| {
                     for _ in 0..threads {
-                        scope.spawn(|| (0..4 / threads).for_each(|_| drop(round(&*voice))));
+                        scope.spawn(|| {
+                            for _ in 0..4 / threads {
+                                round(&*voice);
+                            }
+                        });
                     }
                 });
                 began.elapsed().as_secs_f64()

@@ -20,10 +20,18 @@ async fn echo(list: &str) -> (usize, Vec<(String, String)>) {
 }
 
 #[tokio::test]
-async fn phrases_that_the_language_model_knows() {
+async fn phrases_that_the_language_model_knows_well() {
     let (same, other) = echo("echo/known.txt").await;
     assert_eq!(same + other.len(), 100);
     assert!(same >= 97, "{same} of 100; not: {other:#?}");
+}
+
+/// The language model counts these once among 40,000 lines, and "a" is easily heard as "the".
+#[tokio::test]
+async fn phrases_that_the_language_model_has_seen() {
+    let (same, other) = echo("echo/seen.txt").await;
+    assert_eq!(same + other.len(), 100);
+    assert!(same >= 95, "{same} of 100; not: {other:#?}");
 }
 
 #[tokio::test]

@@ -8,7 +8,6 @@ use reqwest::Response;
 
 pub struct TestHouse {
     pub gateway: String,
-    pub asr: String,
     pub tts: String,
     pub client: reqwest::Client,
     pub lifecycle: Lifecycle,
@@ -29,8 +28,8 @@ impl TestHouse {
         let lifecycle = Lifecycle::new();
         let house = House::start(settings, &lifecycle).await.unwrap();
         let client = evervoice_http_client::builder().build().unwrap();
-        let [gateway, asr, tts] = [&house.gateway, &house.asr, &house.tts].map(|running| running.address.to_string());
-        Self { gateway, asr, tts, client, lifecycle, house }
+        let [gateway, tts] = [&house.gateway, &house.tts].map(|running| running.address.to_string());
+        Self { gateway, tts, client, lifecycle, house }
     }
 
     /// `POST` to the gateway.

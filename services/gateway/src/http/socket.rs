@@ -46,10 +46,10 @@ async fn through(
 ) -> Result<Response, Problem> {
     let upgrade = upgrade.map_err(|error| Problem::bad_request("websocket_expected", error.body_text()))?;
     let service = relay::connect(upstream, path, query.as_deref(), &id.0).await?;
-    let lifecycle = context.lifecycle.clone();
+    let (lifecycle, held) = (context.lifecycle.clone(), context.lifecycle.hold());
     let upgrade = upgrade.max_message_size(relay::MAX_MESSAGE).max_frame_size(relay::MAX_MESSAGE);
-    Ok(upgrade.on_upgrade(move |client| {
-        let life = lifecycle.clone();
-        lifecycle.track(async move { relay::run(client, service, &life, &id.0).await })
+    Ok(upgrade.on_upgrade(async move |client| {
+        relay::run(client, service, &lifecycle, &id.0).await;
+        drop(held);
     }))
 }

@@ -37,9 +37,12 @@ pub async fn upgrade(
 ) -> Result<Response, Problem> {
     let upgrade = upgrade.map_err(|error| Problem::bad_request("websocket_expected", error.body_text()))?;
     let limit = context.body_limit();
-    let lifecycle = context.lifecycle.clone();
+    let held = context.lifecycle.hold();
     let upgrade = upgrade.max_message_size(limit).max_frame_size(limit);
-    Ok(upgrade.on_upgrade(move |socket| lifecycle.track(async move { serve(socket, context, id.0).await })))
+    Ok(upgrade.on_upgrade(async move |socket| {
+        serve(socket, context, id.0).await;
+        drop(held);
+    }))
 }
 
 async fn serve(socket: WebSocket, context: Arc<Context>, request_id: String) {

@@ -38,7 +38,9 @@ async fn each_mistake_has_its_answer() {
         (r#"{"text": "a", "speed": 1e999}"#, 400, "invalid_json"),
         (r#"{"text": "a", "speed": "fast"}"#, 422, "invalid_field"),
     ] {
-        let answer = code(service.speak(body).await).await;
+        let response = service.speak(body).await;
+        assert_ne!(response.status(), 200, "{body} is spoken");
+        let answer = code(response).await;
         assert_eq!(answer, (status, expected.to_owned()), "{}", &body[..body.len().min(60)]);
     }
 }

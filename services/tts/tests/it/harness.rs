@@ -55,7 +55,7 @@ impl TestService {
 /// Status, and the problem in the body.
 pub async fn problem(response: Response) -> (u16, Value) {
     let status = response.status().as_u16();
-    assert_eq!(response.headers()["content-type"], "application/problem+json");
+    assert_eq!(response.headers()["content-type"], "application/problem+json", "status {status}");
     let id = response.headers()["x-request-id"].to_str().unwrap().to_owned();
     let body: Value = response.json().await.unwrap();
     assert_eq!(body["status"], status);
