@@ -70,10 +70,10 @@ pub async fn receive(
 fn format(headers: &HeaderMap) -> Result<(u32, u16), ClientError> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let unusable = |name: &str, value: &str| ClientError::Unusable(format!("{name}: {value}"));
-    if let Some(name) = text("x-audio-format") {
-        if !name.to_ascii_lowercase().contains("s16le") {
-            return Err(unusable("X-Audio-Format", name));
-        }
+    if let Some(name) = text("x-audio-format")
+        && !name.to_ascii_lowercase().contains("s16le")
+    {
+        return Err(unusable("X-Audio-Format", name));
     }
     let rate = match text("x-sample-rate") {
         None => DEFAULT_RATE,

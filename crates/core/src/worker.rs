@@ -48,6 +48,11 @@ impl WorkerPool {
         Ok(Self { queue: sender, places: Arc::new(Semaphore::new(threads + queue)) })
     }
 
+    /// Jobs that wait for a thread. For long jobs that want to know whether someone else wants their thread.
+    pub fn waiting(&self) -> usize {
+        self.queue.len()
+    }
+
     /// Runs one job and waits for its result. Dropping the future does not stop a job that has begun.
     ///
     /// # Errors

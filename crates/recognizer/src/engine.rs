@@ -6,10 +6,10 @@ use std::{
 };
 
 use evervoice_core::{
-    asr::{AsrError, Recognizer},
+    asr::{AsrError, Recognizer, Utterance},
     worker::WorkerPool,
 };
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use vosk::Model;
 
 use crate::{
@@ -118,18 +118,34 @@ impl RecognizerEngine {
     /// [`AsrError::Overloaded`] at once when there is no place; [`AsrError::Grammar`] when the model has no look-ahead
     /// graph or does not know a word of the grammar; [`AsrError::Engine`] when libvosk fails.
     pub async fn session(&self, options: SessionOptions) -> Result<Session, AsrError> {
-        let place = Arc::clone(self.places(options.kind))
-            .try_acquire_owned()
-            .map_err(|_| AsrError::Overloaded { retry_after: self.settings.retry_after })?;
-        let SessionOptions { grammar, budget, .. } = options;
-        let model = Arc::clone(&self.model);
-        let create = move || {
+        let place = self.place(options.kind)?;
+        let (create, budget) = (self.create(options.grammar), options.budget);
+        let timed = move || {
             let began = Instant::now();
-            model.recognizer(grammar.as_ref()).map(|recognizer| (recognizer, began.elapsed()))
+            create().map(|recognizer| (recognizer, began.elapsed()))
         };
-        let created = self.pool.run(create).await.map_err(|error| AsrError::Engine(error.to_string()))?;
+        let created = self.pool.run(timed).await.map_err(|error| AsrError::Engine(error.to_string()))?;
         let (recognizer, spent) = created?;
         Ok(Session::new(self.pool.clone(), recognizer, spent, budget, place))
+    }
+
+    /// Everything that is said in `samples` (mono, 16 kHz): a session from beginning to end.
+    ///
+    /// # Errors
+    /// Those of [`session`](Self::session), and [`AsrError::BudgetExceeded`].
+    pub async fn transcribe(&self, options: SessionOptions, samples: Vec<i16>) -> Result<Vec<Utterance>, AsrError> {
+        let place = self.place(options.kind)?;
+        Session::transcribe(self.pool.clone(), self.create(options.grammar), options.budget, place, samples).await
+    }
+
+    fn create(&self, grammar: Option<Grammar>) -> impl FnOnce() -> Result<Box<dyn Recognizer>, AsrError> + use<> {
+        let model = Arc::clone(&self.model);
+        move || model.recognizer(grammar.as_ref())
+    }
+
+    fn place(&self, kind: SessionKind) -> Result<OwnedSemaphorePermit, AsrError> {
+        let overloaded = |_| AsrError::Overloaded { retry_after: self.settings.retry_after };
+        Arc::clone(self.places(kind)).try_acquire_owned().map_err(overloaded)
     }
 
     fn places(&self, kind: SessionKind) -> &Arc<Semaphore> {

@@ -23,6 +23,9 @@ pub struct LocalVoicesConfig {
     pub default_voice: Option<String>,
 }
 
+/// A voice that may speak a request, and the name under which it is asked.
+type Candidate = (Arc<dyn VoiceEngine>, String);
+
 /// All local voices.
 pub struct LocalVoices {
     voices: Vec<Arc<dyn VoiceEngine>>,
@@ -52,8 +55,8 @@ impl LocalVoices {
         Ok(Self { voices, default, workers })
     }
 
-    /// The voices that may speak a request, best first, each with the name under which it is asked.
-    fn candidates(&self, request: &SpeechRequest) -> Result<Vec<(Arc<dyn VoiceEngine>, String)>, TtsError> {
+    /// The voices that may speak a request, best first.
+    fn candidates(&self, request: &SpeechRequest) -> Result<Vec<Candidate>, TtsError> {
         let speaks = |voice: &Arc<dyn VoiceEngine>| {
             let wanted = request.language();
             wanted.is_none_or(|wanted| voice.languages().iter().any(|have| language_matches(have, wanted)))
@@ -130,11 +133,7 @@ impl TtsProvider for LocalVoices {
 type Begun = (u32, AudioChunk, Box<dyn Speaking>);
 
 /// The first chunk of the first candidate that can read the text.
-fn begin(
-    candidates: Vec<(Arc<dyn VoiceEngine>, String)>,
-    request: &SpeechRequest,
-    languages: Vec<String>,
-) -> Result<Begun, TtsError> {
+fn begin(candidates: Vec<Candidate>, request: &SpeechRequest, languages: Vec<String>) -> Result<Begun, TtsError> {
     let mut unreadable = None;
     for (voice, name) in candidates {
         match voice.begin(request.text(), &name, request.speed()) {

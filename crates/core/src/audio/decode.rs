@@ -66,30 +66,36 @@ impl PcmDecoder {
     }
 
     fn frames(&mut self, bytes: &[u8], out: &mut Vec<f32>) -> Result<(), AudioError> {
-        let (width, channels) = (self.format.encoding.bytes(), usize::from(self.format.channels));
-        out.reserve(bytes.len() / (width * channels));
-        for frame in bytes.chunks_exact(width * channels) {
-            let sum: f32 = frame.chunks_exact(width).map(|sample| decode_sample(self.format.encoding, sample)).sum();
-            if !sum.is_finite() {
-                return Err(AudioError::NotFinite { frame: self.frames });
+        let from = out.len();
+        match self.format.encoding {
+            Encoding::S16le => self.mono(bytes, out, |b| f32::from(i16::from_le_bytes(b)) / 32_768.0),
+            Encoding::S32le => self.mono(bytes, out, |b| i32::from_le_bytes(b) as f32 / 2_147_483_648.0),
+            Encoding::F32le => self.mono(bytes, out, f32::from_le_bytes),
+            Encoding::Mulaw => {
+                self.mono(bytes, out, |[b]| f32::from(audio_codec_algorithms::decode_ulaw(b)) / 32_768.0)
             }
-            out.push(sum / channels as f32);
-            self.frames += 1;
+            Encoding::Alaw => self.mono(bytes, out, |[b]| f32::from(audio_codec_algorithms::decode_alaw(b)) / 32_768.0),
         }
-        Ok(())
+        let bad = match self.format.encoding {
+            Encoding::F32le => out[from..].iter().position(|sample| !sample.is_finite()),
+            _ => None,
+        };
+        out.truncate(bad.map_or(out.len(), |at| from + at));
+        self.frames += (out.len() - from) as u64;
+        bad.map_or(Ok(()), |_| Err(AudioError::NotFinite { frame: self.frames }))
     }
-}
 
-/// One sample of [`Encoding::bytes`] bytes to full scale ±1.
-fn decode_sample(encoding: Encoding, bytes: &[u8]) -> f32 {
-    match (encoding, bytes) {
-        (Encoding::S16le, &[a, b]) => f32::from(i16::from_le_bytes([a, b])) / 32_768.0,
-        (Encoding::S32le, &[a, b, c, d]) => i32::from_le_bytes([a, b, c, d]) as f32 / 2_147_483_648.0,
-        (Encoding::F32le, &[a, b, c, d]) => f32::from_le_bytes([a, b, c, d]),
-        (Encoding::Mulaw, &[a]) => f32::from(audio_codec_algorithms::decode_ulaw(a)) / 32_768.0,
-        (Encoding::Alaw, &[a]) => f32::from(audio_codec_algorithms::decode_alaw(a)) / 32_768.0,
-        // Slices of another length never get here (`chunks_exact`); NaN would be reported as a bad sample.
-        _ => f32::NAN,
+    /// One loop per encoding, so that the compiler can take several samples at a time.
+    fn mono<const BYTES: usize>(&self, bytes: &[u8], out: &mut Vec<f32>, decode: impl Fn([u8; BYTES]) -> f32) {
+        let (samples, _) = bytes.as_chunks::<BYTES>();
+        match self.format.channels {
+            1 => out.extend(samples.iter().map(|sample| decode(*sample))),
+            channels => out.extend(
+                samples
+                    .chunks_exact(usize::from(channels))
+                    .map(|frame| frame.iter().map(|sample| decode(*sample)).sum::<f32>() / f32::from(channels)),
+            ),
+        }
     }
 }
 

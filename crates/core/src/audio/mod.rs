@@ -2,7 +2,7 @@
 //!
 //! Inside Evervoice sound is mono: `i16` where it flows in chunks ([`AudioChunk`]), `f32` in −1..1 where it is computed.
 //!
-//! - [`format`]: encodings and the names of formats (`pcm_16000`), parsed once, here
+//! - [`mod@format`]: encodings and the names of formats (`pcm_16000`), parsed once, here
 //! - [`decode`]: bytes of a client to mono samples, across any split of the bytes
 //! - [`encode`]: chunks of a provider to bytes for a client, resampled where rates differ
 //! - [`wav`]: reading and writing WAV

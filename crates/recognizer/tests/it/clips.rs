@@ -18,7 +18,7 @@ async fn every_clip_comes_out_word_for_word() {
 
 #[tokio::test]
 async fn silence_is_no_words() {
-    let utterances = engine().session(request()).await.unwrap().transcribe(clip("silence")).await.unwrap();
+    let utterances = engine().transcribe(request(), clip("silence")).await.unwrap();
     assert!(utterances.iter().all(|said| said.text.is_empty() && said.segments.is_empty()), "{utterances:?}");
 }
 
@@ -49,7 +49,7 @@ async fn words_follow_one_another_within_the_clip() {
     for (name, texts) in transcripts() {
         let samples = clip(&name);
         let length_ms = samples.len() as u64 / 16;
-        let utterances = engine.session(request()).await.unwrap().transcribe(samples).await.unwrap();
+        let utterances = engine.transcribe(request(), samples).await.unwrap();
         let segments: Vec<Segment> = utterances.into_iter().flat_map(|said| said.segments).collect();
         let words: Vec<&str> = segments.iter().map(|word| word.text.as_str()).collect();
         assert_eq!(words.join(" "), texts.join(" "), "{name}");
@@ -82,8 +82,8 @@ async fn the_same_model_from_its_directory_hears_the_same() {
     let source = ModelSource::Directory(repository("models/asr-en"));
     let from_disk = RecognizerEngine::load(&source, engine().settings()).unwrap();
     for name in ["hello", "meeting"] {
-        let builtin = engine().session(request()).await.unwrap().transcribe(clip(name)).await.unwrap();
-        let other = from_disk.session(request()).await.unwrap().transcribe(clip(name)).await.unwrap();
+        let builtin = engine().transcribe(request(), clip(name)).await.unwrap();
+        let other = from_disk.transcribe(request(), clip(name)).await.unwrap();
         assert_eq!(builtin, other);
         assert!(!text(&other).is_empty());
     }

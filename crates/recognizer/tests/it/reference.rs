@@ -41,7 +41,7 @@ async fn words_times_and_confidences_are_those_of_a_plain_loop() {
     for (name, _) in transcripts() {
         let samples = clip(&name);
         let (text_expected, words_expected) = plain(&model, &samples, STEP_SAMPLES);
-        let utterances = engine.session(request()).await.unwrap().transcribe(samples).await.unwrap();
+        let utterances = engine.transcribe(request(), samples).await.unwrap();
         assert_eq!(text(&utterances), text_expected, "{name}");
         let words: Vec<_> = utterances.iter().flat_map(|said| &said.segments).collect();
         assert_eq!(words.len(), words_expected.len(), "{name}");
@@ -68,11 +68,11 @@ async fn the_text_is_that_of_one_whole_call() {
 async fn eight_threads_hear_the_same() {
     let settings = EngineSettings { threads: 8, queue: 0, streams: 0, retry_after: Duration::from_secs(1) };
     let engine = engine_with(settings);
-    let alone = engine.session(request()).await.unwrap().transcribe(clip("weather")).await.unwrap();
+    let alone = engine.transcribe(request(), clip("weather")).await.unwrap();
     for _ in 0..3 {
         let together = (0..8).map(|_| {
             let engine = engine.clone();
-            tokio::spawn(async move { engine.session(request()).await?.transcribe(clip("weather")).await })
+            tokio::spawn(async move { engine.transcribe(request(), clip("weather")).await })
         });
         for one in together.collect::<Vec<_>>() {
             assert_eq!(one.await.unwrap().unwrap(), alone);

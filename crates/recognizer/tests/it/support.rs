@@ -56,7 +56,7 @@ pub async fn transcribe(
     options: SessionOptions,
     samples: Vec<i16>,
 ) -> Result<String, AsrError> {
-    let utterances = engine.session(options).await?.transcribe(samples).await?;
+    let utterances = engine.transcribe(options, samples).await?;
     Ok(text(&utterances))
 }
 

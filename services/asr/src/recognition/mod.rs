@@ -96,8 +96,8 @@ impl Recognition {
     pub async fn transcribe(&self, sound: Sound, grammar: Option<Grammar>) -> Result<Transcript, AsrError> {
         let Sound { samples, duration_seconds } = sound;
         let budget = self.budget.saturating_add(Duration::from_secs_f64(duration_seconds));
-        let session = self.session(SessionKind::Request, grammar, budget).await?;
-        let utterances = session.transcribe(samples).await?;
+        let options = SessionOptions { kind: SessionKind::Request, grammar, budget };
+        let utterances = self.engine.transcribe(options, samples).await?;
         Ok(Transcript::join(utterances, &self.language, duration_seconds))
     }
 
@@ -106,15 +106,6 @@ impl Recognition {
     /// # Errors
     /// Those of the engine.
     pub async fn open(&self, grammar: Option<Grammar>) -> Result<Session, AsrError> {
-        self.session(SessionKind::Stream, grammar, self.budget).await
-    }
-
-    async fn session(
-        &self,
-        kind: SessionKind,
-        grammar: Option<Grammar>,
-        budget: Duration,
-    ) -> Result<Session, AsrError> {
-        self.engine.session(SessionOptions { kind, grammar, budget }).await
+        self.engine.session(SessionOptions { kind: SessionKind::Stream, grammar, budget: self.budget }).await
     }
 }

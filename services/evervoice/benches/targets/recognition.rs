@@ -44,19 +44,28 @@ pub fn run() {
         assert_eq!(through(samples), plain(&model, samples), "the service and the plain loop differ");
     }
     let (mut ratios, mut factors) = (vec![], vec![]);
-    for _ in 0..30 {
-        let time = |work: &dyn Fn(&[i16]) -> String| {
-            let began = Instant::now();
-            clips.iter().for_each(|samples| drop(work(samples)));
-            began.elapsed().as_secs_f64()
-        };
-        let alone = time(&|samples| plain(&model, samples));
-        ratios.push(time(&through) / alone);
-        factors.push(alone / seconds);
+    let alone = |samples: &[i16]| plain(&model, samples);
+    for _ in 0..40 {
+        let (mut without, mut with) = (0.0, 0.0);
+        for samples in &clips {
+            // A, B, B, A: what changes with time or with the order cancels out.
+            without += time(&alone, samples);
+            with += time(&through, samples) + time(&through, samples);
+            without += time(&alone, samples);
+        }
+        ratios.push(with / without);
+        factors.push(without / 2.0 / seconds);
     }
     println!("texts identical on {} clips", clips.len());
     println!("real-time factor of the plain loop: {:.4}", percentile(&mut factors, 0.5));
     println!("service / plain loop: {:.3} (median of {})", percentile(&mut ratios, 0.5), ratios.len());
     lifecycle.stop();
     runtime.block_on(house.ended()).unwrap();
+}
+
+/// Seconds that the work takes.
+fn time(work: &impl Fn(&[i16]) -> String, samples: &[i16]) -> f64 {
+    let began = Instant::now();
+    work(samples);
+    began.elapsed().as_secs_f64()
 }
