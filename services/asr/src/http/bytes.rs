@@ -12,7 +12,8 @@ use axum::{
     http::{StatusCode, header::EXPECT, request::Parts},
 };
 use evervoice_core::{
-    asr::{AsrError, Transcript},
+    asr::{AsrError, RECOGNIZER_SAMPLE_RATE, Transcript},
+    audio::{AudioFormat, wav},
     service::{Problem, observe::RequestId},
 };
 
@@ -37,7 +38,7 @@ pub async fn transcribe(State(app): State<Arc<App>>, request: Request) -> Result
 }
 
 async fn answer(app: &App, head: &Parts, body: &mut Body) -> Result<Transcript, Problem> {
-    let SoundQuery { format, language, grammar } = SoundQuery::parse(&head.uri)?;
+    let SoundQuery { format, wrong_format, language, grammar } = SoundQuery::parse(&head.uri)?;
     app.recognition.check_language(&language)?;
     app.recognition.check_places()?;
 
@@ -45,10 +46,12 @@ async fn answer(app: &App, head: &Parts, body: &mut Body) -> Result<Transcript, 
     let deadline = app.config.server.body_timeout();
     let bytes = body::read(body, Limits { max_seconds, format, deadline }).await?;
 
+    if let Some(problem) = wrong_format.filter(|_| !wav::is_wav(&bytes)) {
+        return Err(problem);
+    }
+
     let began = Instant::now();
-    // Resampling a long body takes a few milliseconds of pure computing.
-    let sound = tokio::task::spawn_blocking(move || sound::read(&bytes, format, max_seconds)).await;
-    let sound: Sound = sound.map_err(|error| AsrError::Engine(error.to_string()))??;
+    let sound = read(bytes, format, max_seconds).await?;
     let seconds = sound.duration_seconds;
 
     let limit = Duration::from_secs_f64(app.config.recognition.request_timeout);
@@ -60,4 +63,15 @@ async fn answer(app: &App, head: &Parts, body: &mut Body) -> Result<Transcript, 
     let id = head.extensions.get::<RequestId>().map_or("", |id| id.0.as_str());
     app.events.recognized(id, seconds, transcript.segments.len(), began.elapsed());
     Ok(transcript)
+}
+
+/// Bytes to samples: at once where they only have to be copied; resampling takes milliseconds of pure computing, which
+/// belong on a thread of their own.
+async fn read(bytes: Vec<u8>, format: AudioFormat, max_seconds: f64) -> Result<Sound, AsrError> {
+    let rate = wav::parse(&bytes).map_or(format.sample_rate, |(format, _)| format.sample_rate);
+    if rate == RECOGNIZER_SAMPLE_RATE {
+        return sound::read(&bytes, format, max_seconds);
+    }
+    let sound = tokio::task::spawn_blocking(move || sound::read(&bytes, format, max_seconds)).await;
+    sound.map_err(|error| AsrError::Engine(error.to_string()))?
 }

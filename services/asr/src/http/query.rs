@@ -16,6 +16,8 @@ const NAMES: &str = "sr, ch, fmt, lang and grammar";
 pub struct SoundQuery {
     /// Encoding, rate and channels of raw sound.
     pub format: AudioFormat,
+    /// What is wrong with `sr`, `ch` or `fmt`. A WAV file is read all the same: it has a format of its own.
+    pub wrong_format: Option<Problem>,
     /// Language, as a BCP 47 tag.
     pub language: String,
     /// The only phrases to expect.
@@ -26,10 +28,12 @@ impl SoundQuery {
     /// Reads the query of `uri`.
     ///
     /// # Errors
-    /// 400 for parameters that do not exist or are given twice, 422 for values that are not allowed.
+    /// 400 for parameters that do not exist or are given twice, 422 for values that are not allowed; what is wrong with the
+    /// format of raw sound is kept in [`Self::wrong_format`].
     pub fn parse(uri: &Uri) -> Result<Self, Problem> {
         let mut query = Self {
             format: AudioFormat { encoding: Encoding::S16le, sample_rate: 16_000, channels: 1 },
+            wrong_format: None,
             language: "en".into(),
             grammar: None,
         };
@@ -44,11 +48,32 @@ impl SoundQuery {
         Ok(query)
     }
 
+    /// For raw sound: the format must be right.
+    ///
+    /// # Errors
+    /// [`Self::wrong_format`].
+    pub fn raw(self) -> Result<Self, Problem> {
+        match self.wrong_format {
+            Some(problem) => Err(problem),
+            None => Ok(self),
+        }
+    }
+
     fn set(&mut self, name: &str, value: &str) -> Result<(), Problem> {
+        let format = match name {
+            "sr" => rate(value).map(|rate| self.format.sample_rate = rate),
+            "ch" => channels(value).map(|channels| self.format.channels = channels),
+            "fmt" => encoding(value).map(|encoding| self.format.encoding = encoding),
+            _ => return self.set_other(name, value),
+        };
+        if let Err(problem) = format {
+            self.wrong_format.get_or_insert(problem);
+        }
+        Ok(())
+    }
+
+    fn set_other(&mut self, name: &str, value: &str) -> Result<(), Problem> {
         match name {
-            "sr" => self.format.sample_rate = rate(value)?,
-            "ch" => self.format.channels = channels(value)?,
-            "fmt" => self.format.encoding = encoding(value)?,
             "lang" => value.clone_into(&mut self.language),
             "grammar" => self.grammar = Some(Grammar::parse(value)?),
             _ => {
@@ -85,7 +110,7 @@ mod tests {
     use super::*;
 
     fn parse(query: &str) -> Result<SoundQuery, Problem> {
-        SoundQuery::parse(&format!("/api/stt/bytes{query}").parse().unwrap())
+        SoundQuery::parse(&format!("/api/stt/bytes{query}").parse().unwrap()).and_then(SoundQuery::raw)
     }
 
     fn refused(query: &str) -> (u16, String, String) {

@@ -45,7 +45,7 @@ pub async fn open(
     uri: Uri,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Problem> {
-    let SoundQuery { format, language, grammar } = SoundQuery::parse(&uri)?;
+    let SoundQuery { format, language, grammar, .. } = SoundQuery::parse(&uri)?.raw()?;
     app.recognition.check_language(&language)?;
     let upgrade = upgrade.map_err(|why| Problem::bad_request("websocket_expected", why.to_string()))?;
     let session = app.recognition.open(grammar).await?;

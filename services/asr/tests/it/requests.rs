@@ -105,6 +105,16 @@ fn encode_ulaw(sample: i16) -> u8 {
     !u8::try_from(sign | (exponent << 4) | mantissa).unwrap()
 }
 
+/// Even a query that would be refused for raw sound says nothing about a WAV file.
+#[tokio::test]
+async fn a_wav_file_is_read_whatever_the_query_says() {
+    let service = TestService::start().await;
+    let expected = "one two three four five";
+    for query in ["?sr=48000&ch=2&fmt=float32", "?sr=8000", "?sr=0", "?ch=3&fmt=mp3"] {
+        assert_eq!(service.post(query, &wav("digits")).await.words(), expected, "{query}");
+    }
+}
+
 #[tokio::test]
 async fn a_wav_header_that_did_not_know_its_length_is_no_problem() {
     let service = TestService::start().await;
