@@ -4,11 +4,13 @@
 //! - [`provider`]: [`LocalVoices`], the provider: picks a voice, runs it step by step on worker threads
 //! - [`package`]: a voice on disk (or compiled in): its manifest and its files
 //! - [`engine`]: what a voice is to the provider: text in, chunks out
+//! - [`error`]: why a voice cannot be loaded
 //! - [`graph`]: ONNX graphs on `tract`, planned for fixed lengths
 //! - `statistical`: the built-in kind (`statvoice-1`): two networks and a source-filter vocoder, streamed
 //! - `silero`: the kind that Silero publishes (`silero-1`): one network, a sentence at a time
 
 pub mod engine;
+pub mod error;
 pub mod graph;
 pub mod package;
 pub mod provider;
@@ -16,5 +18,6 @@ mod silero;
 mod statistical;
 
 pub use engine::{Speaking, VoiceEngine};
-pub use package::{LoadError, load_built_in, load_directory};
+pub use error::LoadError;
+pub use package::{load_built_in, load_directory};
 pub use provider::{LocalVoices, LocalVoicesConfig};

@@ -1,21 +1,19 @@
 //! From settings to routes.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
-use async_trait::async_trait;
 use axum::Router;
-use evervoice_core::service::{BoxError, HealthCheck, Part, Service, Shell, settings};
+use evervoice_core::service::{BoxError, HealthCheck, Service, Shell, settings};
 
-use crate::{config::GatewaySettings, events::Events, http, upstream::Upstream};
+use crate::{
+    config::GatewaySettings,
+    events::Events,
+    http,
+    upstream::{Upstream, Upstreams},
+};
 
 /// The gateway.
 pub struct Gateway;
-
-/// The services behind the gateway.
-pub struct Upstreams {
-    pub tts: Upstream,
-    pub asr: Upstream,
-}
 
 impl Service for Gateway {
     const NAME: &'static str = "gateway";
@@ -47,13 +45,5 @@ impl Service for Gateway {
             asr: upstream("asr", &settings.upstream.asr_url)?,
         });
         Ok((http::routes(Arc::clone(&upstreams), shell.lifecycle.clone()), upstreams))
-    }
-}
-
-#[async_trait]
-impl HealthCheck for Upstreams {
-    async fn parts(&self) -> BTreeMap<String, Part> {
-        let (tts, asr) = tokio::join!(self.tts.health(), self.asr.health());
-        BTreeMap::from([("tts".to_owned(), tts), ("asr".to_owned(), asr)])
     }
 }

@@ -1,10 +1,12 @@
 //! A service behind the gateway.
 
 use std::{
+    collections::BTreeMap,
     error::Error,
     time::{Duration, Instant},
 };
 
+use async_trait::async_trait;
 use axum::{
     body::Body,
     http::{HeaderMap, HeaderName, Method, StatusCode, header},
@@ -12,7 +14,7 @@ use axum::{
 };
 use bytes::Bytes;
 use evervoice_core::service::{
-    Part, Problem,
+    HealthCheck, Part, Problem,
     observe::REQUEST_ID,
     ops::{Health, Status},
 };
@@ -21,6 +23,20 @@ use reqwest::Url;
 use tokio::time::timeout;
 
 use crate::{config::UpstreamSettings, events::Events};
+
+/// The services behind the gateway.
+pub struct Upstreams {
+    pub tts: Upstream,
+    pub asr: Upstream,
+}
+
+#[async_trait]
+impl HealthCheck for Upstreams {
+    async fn parts(&self) -> BTreeMap<String, Part> {
+        let (tts, asr) = tokio::join!(self.tts.health(), self.asr.health());
+        BTreeMap::from([("tts".to_owned(), tts), ("asr".to_owned(), asr)])
+    }
+}
 
 /// What a request hands on to the service behind.
 const REQUEST_HEADERS: [HeaderName; 3] = [header::CONTENT_TYPE, header::CONTENT_LENGTH, header::ACCEPT];

@@ -13,8 +13,8 @@ use tract_onnx::prelude::tvec;
 
 use crate::{
     engine::{Speaking, VoiceEngine},
+    error::LoadError,
     graph::{Graph, floats, tensor},
-    package::LoadError,
 };
 
 /// `voice.json` of a `silero-1`.

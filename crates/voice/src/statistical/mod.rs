@@ -18,7 +18,7 @@ use serde::Deserialize;
 use self::{networks::Networks, speaking::SentenceBySentence};
 use crate::{
     engine::{Speaking, VoiceEngine},
-    package::LoadError,
+    error::LoadError,
 };
 
 /// `voice.json` of a `statvoice-1`. Fields that only the training scripts need are not read.

@@ -12,7 +12,7 @@ use axum::{
 };
 use evervoice_core::service::Lifecycle;
 
-use crate::app::Upstreams;
+use crate::upstream::Upstreams;
 
 /// What handlers need.
 pub struct Context {
