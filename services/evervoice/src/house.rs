@@ -129,4 +129,24 @@ mod tests {
         let places: Vec<&str> = error.mistakes.iter().map(|mistake| mistake.place.as_str()).collect();
         assert_eq!(places, ["GATEWAY_PORT", "LOG_LEVEL", "asr: colour", "tts: speech.max_chars"]);
     }
+
+    /// `.env.example` documents every variable, and only those; with it in place the defaults do not change.
+    #[test]
+    fn the_example_environment_names_every_variable() {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.env.example");
+        let text = std::fs::read_to_string(file).unwrap();
+        let lines = text.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
+        let example: Vec<(&str, &str)> = lines.map(|line| line.split_once('=').unwrap()).collect();
+        let names = |variables: &[(&'static str, &str)]| variables.iter().map(|(name, _)| *name).collect::<Vec<_>>();
+        let mut known = names(GatewaySettings::VARIABLES);
+        known.extend(names(AsrSettings::VARIABLES));
+        known.extend(names(TtsSettings::VARIABLES));
+        known.sort_unstable();
+        known.dedup();
+        let mut documented: Vec<&str> = example.iter().map(|(name, _)| *name).collect();
+        documented.sort_unstable();
+        assert_eq!(documented, known);
+        let settings = HouseSettings::load(Path::new("/nowhere"), &example.into_iter().collect()).unwrap();
+        assert_eq!(settings, HouseSettings::default());
+    }
 }

@@ -9,7 +9,7 @@ use std::{
 use axum::{
     body::Body,
     extract::{MatchedPath, Request, State},
-    http::{HeaderMap, HeaderValue, Method},
+    http::{HeaderMap, HeaderValue, Method, StatusCode},
     middleware::Next,
     response::Response,
 };
@@ -110,6 +110,12 @@ pub(super) async fn observe(State(metrics): State<HttpMetrics>, mut request: Req
         response.headers_mut().insert(REQUEST_ID, value);
     }
     exchange.status = response.status().as_u16();
+    exchange.ended = match response.status() {
+        StatusCode::SWITCHING_PROTOCOLS => Some("upgraded"),
+        // Nobody polls a body that has nothing.
+        _ if response.body().is_end_stream() => Some("complete"),
+        _ => None,
+    };
     response.map(|body| Body::new(Observed { body, exchange }))
 }
 
@@ -134,7 +140,7 @@ impl Exchange {
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        // Neither ended nor failed: nobody was there any more to read it.
+        // Neither ended nor failed nor handed over: nobody was there any more to read it.
         let outcome = self.ended.unwrap_or("client_gone");
         let total = self.ms();
         let labels = RouteLabels { route: self.route.clone() };
@@ -221,6 +227,5 @@ pub(super) fn panicked(panic: Box<dyn std::any::Any + Send>) -> Response {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
     tracing::error!(event = "handler_panicked", error = text);
-    Problem::new(axum::http::StatusCode::INTERNAL_SERVER_ERROR, "internal", "the service made a mistake")
-        .into_response()
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the service made a mistake").into_response()
 }

@@ -78,6 +78,8 @@ async fn cancel_stops_what_is_said_and_what_waits() {
     assert_eq!(socket.event().await.1["id"], "after");
     assert_eq!(socket.event().await.1["type"], "end");
     assert_eq!(service.metric("tts_active").await, 0.0);
+    let upgraded = r#"http_requests_total{route="/ws/tts",method="GET",status="101",outcome="upgraded"}"#;
+    assert_eq!(service.metric(upgraded).await, 1.0);
 }
 
 #[tokio::test]
