@@ -70,6 +70,8 @@ pub struct House {
     pub asr: Running,
     /// Text to speech.
     pub tts: Running,
+    /// The life of asr and tts, which the gateway still needs when it stops.
+    behind: Lifecycle,
 }
 
 impl House {
@@ -82,12 +84,13 @@ impl House {
     /// When one of them cannot be started.
     pub async fn start(settings: HouseSettings, lifecycle: &Lifecycle) -> Result<Self, BoxError> {
         let HouseSettings { mut gateway, asr, tts } = settings;
-        let (asr, tts) = tokio::try_join!(start::<Asr>(asr, lifecycle), start::<Tts>(tts, lifecycle))?;
+        let behind = lifecycle.behind();
+        let (asr, tts) = tokio::try_join!(start::<Asr>(asr, &behind), start::<Tts>(tts, &behind))?;
         gateway.upstream.asr_url = url(asr.address);
         gateway.upstream.tts_url = url(tts.address);
         let gateway = start::<Gateway>(gateway, lifecycle).await?;
         lifecycle.set_ready();
-        Ok(Self { gateway, asr, tts })
+        Ok(Self { gateway, asr, tts, behind })
     }
 
     /// Waits for the end, which [`Lifecycle::stop`] begins.
@@ -95,7 +98,9 @@ impl House {
     /// # Errors
     /// When a service ended by a panic.
     pub async fn ended(self) -> Result<Drained, BoxError> {
-        let ends = [self.gateway.done.await?, self.asr.done.await?, self.tts.done.await?];
+        let gateway = self.gateway.done.await?;
+        self.behind.close();
+        let ends = [gateway, self.asr.done.await?, self.tts.done.await?];
         let cut = ends.into_iter().map(|end| match end {
             Drained::Whole => 0,
             Drained::Cut { connections } => connections,

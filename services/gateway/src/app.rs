@@ -35,6 +35,8 @@ impl Service for Gateway {
             // The services are ours and near; a proxy of the environment is for the world outside.
             .no_proxy()
             .connect_timeout(settings.upstream.connect_timeout())
+            // The services close idle connections after 10 s (`server.header_timeout`); a request must not meet that.
+            .pool_idle_timeout(std::time::Duration::from_secs(5))
             .build()?;
         let events = shell.register(Events::register);
         let upstream = |name, url: &str| -> Result<Upstream, BoxError> {

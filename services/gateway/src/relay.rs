@@ -1,16 +1,26 @@
 //! A WebSocket of a client joined to a WebSocket of a service.
 //!
-//! Messages pass both ways one at a time: a side that takes nothing stops the other one, and nothing piles up here.
+//! Each direction passes messages one at a time: a side that takes nothing stops what flows to it, and only that; nothing
+//! piles up here. The service has the last word: it answers a close of the client, and when it is lost the client is told.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
 
 use axum::{
     extract::ws::{self, WebSocket},
     http::StatusCode,
 };
 use evervoice_core::service::{Lifecycle, Problem, observe::REQUEST_ID, problem::ProblemBody};
-use futures_util::{Sink, SinkExt, StreamExt};
-use tokio::{net::TcpStream, time::timeout};
+use futures_util::{
+    SinkExt, StreamExt,
+    stream::{SplitSink, SplitStream},
+};
+use tokio::{
+    net::TcpStream,
+    time::{Instant, sleep_until, timeout},
+};
 use tokio_tungstenite::{
     WebSocketStream, client_async_with_config,
     tungstenite::{
@@ -25,8 +35,12 @@ use crate::upstream::Upstream;
 /// Greatest message, in bytes. The services have smaller limits of their own.
 pub const MAX_MESSAGE: usize = 4 << 20;
 
-/// When the gateway stops, a WebSocket on which nothing has passed for so long is closed.
-const QUIET: Duration = Duration::from_secs(1);
+/// When the gateway stops, a WebSocket on which nothing has passed either way for so long is closed. One that speaks or
+/// listens never is that quiet.
+const QUIET: Duration = Duration::from_secs(5);
+
+/// How long the other side gets to answer a close.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 type Service = WebSocketStream<TcpStream>;
 
@@ -37,8 +51,12 @@ type Service = WebSocketStream<TcpStream>;
 pub async fn connect(upstream: &Upstream, path: &str, query: Option<&str>, id: &str) -> Result<Service, Problem> {
     let url = upstream.url(path, query);
     let address = format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or(80));
+    let stream = match timeout(upstream.connect_timeout(), TcpStream::connect(&address)).await {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(error)) => return Err(upstream.failed("upstream_unreachable", id, &error)),
+        Err(late) => return Err(upstream.failed("upstream_unreachable", id, &late)),
+    };
     let opened = timeout(upstream.patience(), async {
-        let stream = TcpStream::connect(&address).await?;
         stream.set_nodelay(true)?;
         let mut request = format!("ws{}", url.as_str().trim_start_matches("http")).into_client_request()?;
         if let Ok(id) = id.parse() {
@@ -50,7 +68,6 @@ pub async fn connect(upstream: &Upstream, path: &str, query: Option<&str>, id: &
     match opened.await {
         Ok(Ok((socket, _))) => Ok(socket),
         Ok(Err(tungstenite::Error::Http(answer))) => Err(refused(upstream, &answer, id)),
-        Ok(Err(error @ tungstenite::Error::Io(_))) => Err(upstream.failed("upstream_unreachable", id, &error)),
         Ok(Err(error)) => Err(upstream.failed("upstream_broken", id, &error)),
         Err(late) => Err(upstream.failed("upstream_timeout", id, &late)),
     }
@@ -59,105 +76,142 @@ pub async fn connect(upstream: &Upstream, path: &str, query: Option<&str>, id: &
 /// Hands on the problem with which the service refused.
 fn refused(upstream: &Upstream, answer: &tungstenite::http::Response<Option<Vec<u8>>>, id: &str) -> Problem {
     let body = answer.body().as_deref().unwrap_or_default();
-    match (serde_json::from_slice::<ProblemBody>(body), StatusCode::from_u16(answer.status().as_u16())) {
-        (Ok(problem), Ok(status)) => Problem::new(status, problem.code, problem.detail),
-        (Err(error), _) => upstream.failed("upstream_broken", id, &error),
-        (_, Err(error)) => upstream.failed("upstream_broken", id, &error),
+    let mut problem = match (serde_json::from_slice::<ProblemBody>(body), answer.status()) {
+        (Ok(problem), status) => Problem::new(status, problem.code, problem.detail),
+        (Err(error), _) => return upstream.failed("upstream_broken", id, &error),
+    };
+    let retry_after = answer.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
+    problem.retry_after = retry_after.map(Duration::from_secs);
+    problem
+}
+
+/// When the last message passed, either way.
+struct Activity {
+    began: Instant,
+    /// ms after `began`.
+    last: AtomicU64,
+}
+
+impl Activity {
+    fn new() -> Self {
+        Self { began: Instant::now(), last: AtomicU64::new(0) }
+    }
+
+    fn note(&self) {
+        let ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.last.store(ms, Ordering::Relaxed);
+    }
+
+    fn last(&self) -> Instant {
+        self.began + Duration::from_millis(self.last.load(Ordering::Relaxed))
     }
 }
 
-/// Passes messages until one side closes.
-pub async fn run(mut client: WebSocket, mut service: Service, lifecycle: &Lifecycle, request_id: &str) {
-    let (mut from_client, mut from_service) = (Direction::Open, Direction::Open);
-    loop {
+/// How the service's side ended.
+enum End {
+    /// By a close message, which has been handed on.
+    Closed,
+    /// Without one.
+    Lost,
+    /// The client takes nothing any more.
+    ClientGone,
+    /// The gateway stops, and nobody says anything.
+    Quiet,
+}
+
+/// Passes messages until the service's side has ended.
+pub async fn run(client: WebSocket, service: Service, lifecycle: &Lifecycle, request_id: &str) {
+    let ((mut to_client, mut from_client), (mut to_service, mut from_service)) = (client.split(), service.split());
+    let activity = Activity::new();
+    let end = {
+        let up = async {
+            upward(&mut from_client, &mut to_service, &activity).await;
+            // What the service still has to say is said: this direction alone never ends the relay.
+            std::future::pending::<()>().await;
+        };
         let quiet = async {
             lifecycle.stopping().await;
-            tokio::time::sleep(QUIET).await;
+            while activity.last().elapsed() < QUIET {
+                sleep_until(activity.last() + QUIET).await;
+            }
         };
         tokio::select! {
-            message = client.next(), if from_client == Direction::Open => {
-                from_client = pass(message.map(|message| message.map(to_service)), &mut service).await;
-                match from_client {
-                    Direction::Open => {}
-                    // The service answers a close with a close; the client is not there to see more.
-                    Direction::Closed | Direction::Lost => return drop(service.close(None).await),
-                }
-            }
-            message = service.next(), if from_service == Direction::Open => {
-                from_service = pass(message.map(|message| message.map(to_client)), &mut client).await;
-                match from_service {
-                    Direction::Open => {}
-                    Direction::Closed => return,
-                    Direction::Lost => return lost(client, request_id).await,
-                }
-            }
-            () = quiet => {
-                let frame = CloseFrame { code: CloseCode::Away, reason: "the service is shutting down".into() };
-                let _ = service.close(Some(frame)).await;
-                let frame = ws::CloseFrame { code: ws::close_code::AWAY, reason: "the service is shutting down".into() };
-                let _ = client.send(ws::Message::Close(Some(frame))).await;
-                return;
-            }
+            end = downward(&mut from_service, &mut to_client, &activity) => end,
+            () = up => End::Lost,
+            () = quiet => End::Quiet,
+        }
+    };
+    match end {
+        End::Closed => {}
+        End::ClientGone => return,
+        End::Lost => {
+            let _ = to_client.send(lost(request_id)).await;
+            let _ = to_client.send(close(ws::close_code::ERROR, "upstream_broken")).await;
+        }
+        End::Quiet => {
+            let reason = "the service is shutting down";
+            let frame = CloseFrame { code: CloseCode::Away, reason: reason.into() };
+            let _ = to_service.send(Message::Close(Some(frame))).await;
+            let _ = to_client.send(close(ws::close_code::AWAY, reason)).await;
         }
     }
+    // A connection that is dropped while the client still sends is reset, and it may never see the last message.
+    let farewell = async {
+        let _ = to_client.flush().await;
+        while let Some(Ok(_)) = from_client.next().await {}
+    };
+    let _ = timeout(FAREWELL, farewell).await;
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Direction {
-    Open,
-    /// Ended by a close message, which has been handed on.
-    Closed,
-    /// Ended without one.
-    Lost,
-}
-
-/// A message that can be handed on, and whether it is the last.
-trait Passing {
-    fn is_last(&self) -> bool;
-}
-
-impl Passing for Message {
-    fn is_last(&self) -> bool {
-        self.is_close()
-    }
-}
-
-impl Passing for ws::Message {
-    fn is_last(&self) -> bool {
-        matches!(self, Self::Close(_))
-    }
-}
-
-async fn pass<M: Passing, E, S>(message: Option<Result<Option<M>, E>>, to: &mut S) -> Direction
-where
-    S: Sink<M> + Unpin,
-{
-    match message {
-        Some(Ok(Some(message))) => {
-            let last = message.is_last();
-            match to.send(message).await {
-                Ok(()) if !last => Direction::Open,
-                _ => Direction::Closed,
-            }
+/// Passes what the client says until it has closed, has gone, or the service takes no more.
+async fn upward(from: &mut SplitStream<WebSocket>, to: &mut SplitSink<Service, Message>, activity: &Activity) {
+    while let Some(Ok(message)) = from.next().await {
+        activity.note();
+        let Some(message) = to_service(message) else { continue };
+        let is_close = message.is_close();
+        if to.send(message).await.is_err() || is_close {
+            return;
         }
-        // Pings and pongs stay on their own connection.
-        Some(Ok(None)) => Direction::Open,
-        Some(Err(_)) | None => Direction::Lost,
     }
+    // Gone without a close: the service need not go on for nobody.
+    let _ = to.send(Message::Close(None)).await;
+}
+
+/// Passes what the service says until it has closed or is lost, or the client takes no more.
+async fn downward(
+    from: &mut SplitStream<Service>,
+    to: &mut SplitSink<WebSocket, ws::Message>,
+    activity: &Activity,
+) -> End {
+    while let Some(Ok(message)) = from.next().await {
+        activity.note();
+        let Some(message) = to_client(message) else { continue };
+        let is_close = matches!(message, ws::Message::Close(_));
+        match to.send(message).await {
+            // The close that answers the client's own has nowhere to go but the socket's buffer.
+            _ if is_close => return End::Closed,
+            Ok(()) => {}
+            Err(_) => return End::ClientGone,
+        }
+    }
+    End::Lost
 }
 
 /// Tells a client that the service is gone: never a clean end of a cut sentence.
-async fn lost(mut client: WebSocket, request_id: &str) {
+fn lost(request_id: &str) -> ws::Message {
     let problem = Problem::new(StatusCode::BAD_GATEWAY, "upstream_broken", "the service behind the gateway broke off");
     let mut body = serde_json::to_value(problem.body(request_id)).unwrap_or_default();
     if let Some(members) = body.as_object_mut() {
         members.insert("type".to_owned(), "problem".into());
     }
-    let _ = client.send(ws::Message::Text(body.to_string().into())).await;
-    let frame = ws::CloseFrame { code: ws::close_code::ERROR, reason: "upstream_broken".into() };
-    let _ = client.send(ws::Message::Close(Some(frame))).await;
+    ws::Message::Text(body.to_string().into())
 }
 
+fn close(code: ws::CloseCode, reason: &'static str) -> ws::Message {
+    ws::Message::Close(Some(ws::CloseFrame { code, reason: reason.into() }))
+}
+
+/// Pings and pongs stay on their own connection.
 fn to_service(message: ws::Message) -> Option<Message> {
     match message {
         ws::Message::Text(text) => Some(Message::Text(text.as_str().into())),

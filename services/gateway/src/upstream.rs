@@ -87,6 +87,11 @@ impl Upstream {
         url
     }
 
+    /// Longest time to connect to this service.
+    pub fn connect_timeout(&self) -> Duration {
+        self.settings.connect_timeout()
+    }
+
     /// Longest silence of this service.
     pub fn patience(&self) -> Duration {
         self.settings.request_timeout()

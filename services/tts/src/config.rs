@@ -30,6 +30,8 @@ pub struct SpeechSettings {
     pub max_utterances: usize,
     /// How long a client may take no sound before its utterance is given up, in seconds.
     pub client_stall_timeout: f64,
+    /// WebSockets at once; further ones get 503.
+    pub max_sockets: usize,
     /// How long a WebSocket may stay open with nothing to say, in seconds.
     pub socket_idle_timeout: f64,
     /// Utterances that may wait on one WebSocket.
@@ -60,6 +62,7 @@ impl Default for TtsSettings {
                 max_chars: 5_000,
                 max_utterances: 64,
                 client_stall_timeout: 30.0,
+                max_sockets: 1000,
                 socket_idle_timeout: 300.0,
                 socket_queue: 16,
             },
@@ -95,6 +98,7 @@ impl Settings for TtsSettings {
         mistakes.range("speech.max_utterances", self.speech.max_utterances, 1..=100_000);
         mistakes.range("speech.client_stall_timeout", self.speech.client_stall_timeout, 0.1..=3600.0);
         mistakes.range("speech.socket_idle_timeout", self.speech.socket_idle_timeout, 1.0..=86_400.0);
+        mistakes.range("speech.max_sockets", self.speech.max_sockets, 1..=100_000);
         mistakes.range("speech.socket_queue", self.speech.socket_queue, 1..=1_000);
         if let Some(threads) = self.local.threads {
             mistakes.range("local.threads", threads, 1..=256);

@@ -54,7 +54,7 @@ fn chunk(bytes: &[u8]) -> Option<([u8; 4], u64, &[u8])> {
 
 fn data(size: u64, content: &[u8]) -> Result<&[u8], AudioError> {
     let actual_bytes = content.len() as u64;
-    if size >= UNKNOWN_SIZE || (size == 0 && actual_bytes > 0) {
+    if size >= UNKNOWN_SIZE || (size == 0 && !only_chunks(content)) {
         return Ok(content);
     }
     if size > actual_bytes {
@@ -62,19 +62,27 @@ fn data(size: u64, content: &[u8]) -> Result<&[u8], AudioError> {
     }
     // `size` is at most the length of a slice.
     let (sound, behind) = content.split_at(size as usize);
-    let mut tail = behind.get(sound.len() % 2..).unwrap_or_default();
-    while !tail.is_empty() {
-        // What follows must be chunks (LIST, cue, id3); anything else is sound that the header does not count.
-        match chunk(tail) {
-            Some((id, size, content)) if id.iter().all(u8::is_ascii_graphic) || id.ends_with(b" ") => {
+    // What follows must be chunks (LIST, cue, id3); anything else is sound that the header does not count.
+    if only_chunks(behind.get(sound.len() % 2..).unwrap_or_default()) {
+        Ok(sound)
+    } else {
+        Err(AudioError::Wav("its data chunk is shorter than the sound in the body"))
+    }
+}
+
+/// Whether bytes are a row of chunks, or zeros.
+fn only_chunks(mut bytes: &[u8]) -> bool {
+    while !bytes.is_empty() {
+        match chunk(bytes) {
+            Some((id, size, content)) if id.iter().all(|byte| byte.is_ascii_graphic() || *byte == b' ') => {
                 let padded = size.saturating_add(size % 2).min(content.len() as u64);
-                tail = &content[padded as usize..];
+                // `padded` is at most the length of a slice.
+                bytes = &content[padded as usize..];
             }
-            _ if tail.iter().all(|&byte| byte == 0) => break,
-            _ => return Err(AudioError::Wav("its data chunk is shorter than the sound in the body")),
+            _ => return bytes.iter().all(|&byte| byte == 0),
         }
     }
-    Ok(sound)
+    true
 }
 
 fn parse_format(chunk: &[u8]) -> Result<AudioFormat, AudioError> {
@@ -149,6 +157,13 @@ mod tests {
             file[40..44].copy_from_slice(&placeholder.to_le_bytes());
             assert_eq!(parse(&file).unwrap().1.len(), 8);
         }
+    }
+
+    #[test]
+    fn an_empty_data_chunk_before_other_chunks_is_empty() {
+        let empty = write(&[], 16_000).unwrap();
+        let file = [empty.as_slice(), b"LIST", &4u32.to_le_bytes(), b"INFO"].concat();
+        assert!(parse(&file).unwrap().1.is_empty());
     }
 
     #[test]

@@ -11,17 +11,31 @@ use tokio_util::{
 };
 
 /// The life of a process, shared by its services.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Lifecycle {
     stop: CancellationToken,
+    close: CancellationToken,
     sockets: TaskTracker,
     ready: Arc<AtomicBool>,
+}
+
+impl Default for Lifecycle {
+    fn default() -> Self {
+        let stop = CancellationToken::new();
+        Self { close: stop.child_token(), stop, sockets: TaskTracker::new(), ready: Arc::default() }
+    }
 }
 
 impl Lifecycle {
     /// A life that has just begun.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The life of services behind another one of this process. They stop with it, but go on listening until
+    /// [`close`](Self::close): a request that is still running in front may need them.
+    pub fn behind(&self) -> Self {
+        Self { close: CancellationToken::new(), sockets: TaskTracker::new(), ..self.clone() }
     }
 
     /// Everything is warm: `/ready` says so from now on.
@@ -47,6 +61,16 @@ impl Lifecycle {
     /// Waits for the drain to begin.
     pub async fn stopping(&self) {
         self.stop.cancelled().await;
+    }
+
+    /// Ends the listening of services that are [`behind`](Self::behind).
+    pub fn close(&self) {
+        self.close.cancel();
+    }
+
+    /// Waits until no more connections are to be accepted: when the drain begins, or for services behind, later.
+    pub async fn closing(&self) {
+        self.close.cancelled().await;
     }
 
     /// The drain waits until this is dropped. HTTP requests are counted by the accept loop; a WebSocket is not, because

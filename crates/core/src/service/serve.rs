@@ -14,8 +14,9 @@ use hyper_util::{
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
-    time::timeout,
+    time::{Instant, timeout_at},
 };
+use tokio_io_timeout::TimeoutStream;
 use tokio_util::task::TaskTracker;
 
 use super::{Lifecycle, settings::ServerSettings};
@@ -38,9 +39,14 @@ pub async fn serve(listener: TcpListener, app: Router, settings: &ServerSettings
     http.timer(TokioTimer::new()).header_read_timeout(Duration::from_secs_f64(settings.header_timeout));
     let connections = TaskTracker::new();
     let room = Arc::new(Semaphore::new(settings.max_connections));
+    let mut stopped = None;
     loop {
         let accepted = tokio::select! {
-            () = lifecycle.stopping() => break,
+            () = lifecycle.closing() => break,
+            () = lifecycle.stopping(), if stopped.is_none() => {
+                stopped = Some(Instant::now());
+                continue;
+            }
             accepted = accept(&listener, &room) => accepted,
         };
         match accepted {
@@ -48,14 +54,16 @@ pub async fn serve(listener: TcpListener, app: Router, settings: &ServerSettings
                 // Chunks of speech are small and each is wanted now.
                 let _ = stream.set_nodelay(true);
                 let service = TowerToHyperService::new(app.clone());
-                let connection = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
+                let mut stream = TimeoutStream::new(stream);
+                stream.set_write_timeout(Some(Duration::from_secs_f64(settings.write_timeout)));
+                let connection = http.serve_connection(TokioIo::new(Box::pin(stream)), service).with_upgrades();
                 let lifecycle = lifecycle.clone();
                 connections.spawn(async move {
                     let mut connection = pin!(connection);
                     // An error is a client that went away; what it cost is in the access log of its request.
                     tokio::select! {
                         _ = connection.as_mut() => {}
-                        () = lifecycle.stopping() => {
+                        () = lifecycle.closing() => {
                             connection.as_mut().graceful_shutdown();
                             let _ = connection.await;
                         }
@@ -72,12 +80,21 @@ pub async fn serve(listener: TcpListener, app: Router, settings: &ServerSettings
     }
     drop(listener);
     connections.close();
-    let drain = async { tokio::join!(connections.wait(), lifecycle.sockets_done()) };
-    match timeout(Duration::from_secs_f64(settings.drain_timeout), drain).await {
-        Ok(_) => Drained::Whole,
+    let drain = async {
+        connections.wait().await;
+        // Only now: a connection that was just being upgraded has become a socket that is held.
+        lifecycle.sockets_done().await;
+    };
+    // The deadline counts from the beginning of the drain, also for a service that went on listening.
+    let deadline = stopped.unwrap_or_else(Instant::now) + Duration::from_secs_f64(settings.drain_timeout);
+    match timeout_at(deadline.max(Instant::now() + LAST_WORDS), drain).await {
+        Ok(()) => Drained::Whole,
         Err(_) => Drained::Cut { connections: connections.len() + lifecycle.open_sockets() },
     }
 }
+
+/// What a drain gets in any case: idle connections need a moment to close.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// The next connection, when there is room for one.
 async fn accept(listener: &TcpListener, room: &Arc<Semaphore>) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {

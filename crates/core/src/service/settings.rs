@@ -19,10 +19,13 @@ pub struct ServerSettings {
     pub port: u16,
     /// Connections at once; further ones wait to be accepted.
     pub max_connections: usize,
-    /// Longest time a client may take to send the head of a request, in seconds.
+    /// Longest time a client may take to send the head of a request, in seconds; also the longest time that a connection
+    /// may wait for its next request.
     pub header_timeout: f64,
     /// Longest time a client may take to send a request body, in seconds.
     pub body_timeout: f64,
+    /// Longest time that a client may take nothing of what is sent to it, in seconds; then its connection is closed.
+    pub write_timeout: f64,
     /// Longest time that running streams get to end after SIGTERM, in seconds.
     pub drain_timeout: f64,
 }
@@ -36,6 +39,7 @@ impl ServerSettings {
             max_connections: 4096,
             header_timeout: 10.0,
             body_timeout: 10.0,
+            write_timeout: 60.0,
             drain_timeout: 25.0,
         }
     }
@@ -55,6 +59,7 @@ impl ServerSettings {
         mistakes.range("server.max_connections", self.max_connections, 1..=1_000_000);
         mistakes.range("server.header_timeout", self.header_timeout, 0.1..=300.0);
         mistakes.range("server.body_timeout", self.body_timeout, 0.1..=300.0);
+        mistakes.range("server.write_timeout", self.write_timeout, 0.1..=3600.0);
         mistakes.range("server.drain_timeout", self.drain_timeout, 0.0..=3600.0);
     }
 }

@@ -10,6 +10,7 @@ use anyhow::{Context, Result, ensure};
 use evervoice_core::tts::TtsError;
 use serde::Deserialize;
 use tract_onnx::prelude::tvec;
+use unicode_normalization::UnicodeNormalization;
 
 use crate::{
     engine::{Speaking, VoiceEngine},
@@ -42,8 +43,12 @@ pub(crate) struct SileroVoice {
     graph: Arc<Graph>,
 }
 
-/// Longest run of characters that goes into the graph at once.
+/// A run of so many characters is cut at the next space, and one of twice as many where it stands: it goes into the graph
+/// at once, and nobody can cancel that.
 const LONGEST_SENTENCE: usize = 400;
+
+/// Characters that are neither letters nor digits but are read aloud.
+const SPOKEN_SYMBOLS: &str = "%№$€£¥₽+=&@#°§<>×÷±";
 
 impl SileroVoice {
     pub fn load(manifest: Manifest, read: impl Fn(&str) -> Result<Vec<u8>, LoadError>) -> Result<Self, LoadError> {
@@ -63,7 +68,9 @@ impl SileroVoice {
     fn sentences(&self, text: &str) -> Result<Vec<Vec<i64>>, TtsError> {
         let mut sentences = vec![Vec::new()];
         let mut speakable = false;
-        let folded = if self.manifest.lowercase { text.to_lowercase() } else { text.to_owned() };
+        // A letter and its mark are one character of the table, also where they were typed as two.
+        let composed: String = text.nfc().collect();
+        let folded = if self.manifest.lowercase { composed.to_lowercase() } else { composed };
         let mut characters = folded.chars().peekable();
         while let Some(character) = characters.next() {
             let current = sentences.last().map_or(0, Vec::len);
@@ -73,7 +80,7 @@ impl SileroVoice {
                     sentences.last_mut().into_iter().for_each(|ids| ids.push(*id));
                 }
                 // A word that is left out is sound that is lost.
-                None if character.is_alphanumeric() => {
+                None if character.is_alphanumeric() || SPOKEN_SYMBOLS.contains(character) => {
                     return Err(TtsError::UnspeakableCharacter { character, voice: self.manifest.name.clone() });
                 }
                 None => {
@@ -83,7 +90,8 @@ impl SileroVoice {
             }
             let ends =
                 matches!(character, '.' | '!' | '?' | '…') && characters.peek().is_none_or(|c| c.is_whitespace());
-            if ends || (current >= LONGEST_SENTENCE && character.is_whitespace()) {
+            let long = current >= LONGEST_SENTENCE && character.is_whitespace();
+            if ends || long || current >= 2 * LONGEST_SENTENCE {
                 sentences.push(Vec::new());
             }
         }

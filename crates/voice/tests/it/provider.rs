@@ -55,6 +55,23 @@ async fn the_silero_contract_is_kept() {
     assert_eq!(levels(&samples(stream).await), expected(&[2, 4, 1], 1));
 }
 
+/// "й" as one character and as "и" with a breve sound the same.
+#[tokio::test]
+async fn a_letter_typed_with_its_mark_apart_is_that_letter() {
+    let provider = provider();
+    let [composed, apart] = ["мой", "мои\u{306}"].map(|text| provider.speak(request(text, Some("tiny-ru"), None)));
+    let (composed, apart) = (samples(composed.await.unwrap()).await, samples(apart.await.unwrap()).await);
+    assert!(composed == apart);
+}
+
+#[tokio::test]
+async fn a_text_without_a_space_is_cut_all_the_same() {
+    let stream = provider().speak(request(&"а".repeat(900), Some("tiny-ru"), None)).await.unwrap();
+    let chunks: Vec<_> = stream.chunks.try_collect().await.unwrap();
+    let symbols: usize = chunks.iter().map(|chunk| chunk.samples.len() / SAMPLES_PER_SYMBOL - 2).sum();
+    assert_eq!((chunks.len(), symbols), (2, 900));
+}
+
 #[tokio::test]
 async fn sentences_go_in_one_by_one() {
     let stream = provider().speak(request("а! б", Some("tiny-ru"), None)).await.unwrap();
@@ -87,6 +104,8 @@ async fn what_cannot_be_spoken_is_refused_by_name() {
     // A digit has no symbol, and leaving it out would lose a word.
     let error = refused("Кабинет 405", Some("tiny-ru"), None).await;
     assert!(matches!(error, TtsError::UnspeakableCharacter { character: '4', .. }), "{error:?}");
+    let error = refused("сто%", Some("tiny-ru"), None).await;
+    assert!(matches!(error, TtsError::UnspeakableCharacter { character: '%', .. }), "{error:?}");
     assert!(matches!(refused("...", Some("tiny-ru"), None).await, TtsError::NothingToSpeak));
 }
 

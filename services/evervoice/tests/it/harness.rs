@@ -37,6 +37,14 @@ impl TestHouse {
         self.client.post(format!("http://{}{path}", self.gateway)).body(body).send().await.unwrap()
     }
 
+    /// The value of a metric of the gateway, by the beginning of its line.
+    pub async fn metric(&self, sample: &str) -> f64 {
+        let url = format!("http://{}/metrics", self.gateway);
+        let text = self.client.get(url).send().await.unwrap().text().await.unwrap();
+        let line = text.lines().find(|line| line.starts_with(sample));
+        line.map_or(0.0, |line| line.rsplit(' ').next().unwrap().parse().unwrap())
+    }
+
     /// The sound of a text, by way of the gateway.
     pub async fn speak(&self, text: &str) -> Vec<u8> {
         let body = serde_json::json!({ "text": text }).to_string();

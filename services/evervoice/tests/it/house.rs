@@ -96,7 +96,10 @@ async fn speech_by_websocket_through_the_gateway() {
     }
     assert_eq!(events, ["start", "end"]);
     assert!(sound == expected);
+    // The close is answered, not cut.
     socket.close(None).await.unwrap();
+    let answer = socket.next().await;
+    assert!(matches!(answer, None | Some(Ok(Message::Close(_)))), "{answer:?}");
 }
 
 #[tokio::test]
@@ -156,4 +159,92 @@ async fn streams_through_the_gateway_end_whole_when_the_house_stops() {
         assert!(bytes == expected, "{} bytes instead of {}", bytes.len(), expected.len());
     }
     assert_eq!(house.house.ended().await.unwrap(), Drained::Whole);
+}
+
+/// The gateway has accepted the echo, but has not yet asked for the speech: it still needs the service behind.
+#[tokio::test]
+async fn an_echo_that_has_begun_ends_whole_when_the_house_stops() {
+    let house = TestHouse::start().await;
+    let clip = std::fs::read(testdata("asr/hello.wav")).unwrap();
+    let expected = house.post("/api/echo-bytes", clip.clone()).await.bytes().await.unwrap();
+    let (sender, receiver) = tokio::sync::mpsc::channel::<Result<Vec<u8>, std::io::Error>>(1);
+    let body = futures_util::stream::unfold(receiver, |mut receiver| async {
+        receiver.recv().await.map(|piece| (piece, receiver))
+    });
+    let request = house.client.post(format!("http://{}/api/echo-bytes", house.gateway));
+    let answer = tokio::spawn(request.body(reqwest::Body::wrap_stream(body)).send());
+    let (first, rest) = clip.split_at(1_000);
+    sender.send(Ok(first.to_vec())).await.unwrap();
+    // The question for the metric is itself one of the two.
+    while house.metric("http_active").await < 2.0 {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    house.lifecycle.stop();
+    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    sender.send(Ok(rest.to_vec())).await.unwrap();
+    drop(sender);
+    let answer = answer.await.unwrap().unwrap();
+    assert_eq!(answer.status(), 200);
+    assert!(answer.bytes().await.unwrap() == expected);
+    assert_eq!(house.house.ended().await.unwrap(), Drained::Whole);
+}
+
+#[tokio::test]
+async fn sockets_through_the_gateway_end_whole_when_the_house_stops() {
+    let house = TestHouse::start().await;
+    let expected = house.speak("One two three four five six seven.").await;
+    let url = format!("ws://{}/ws/tts", house.gateway);
+    let (mut talking, _) = connect_async(&url).await.unwrap();
+    let (mut idle, _) = connect_async(&url).await.unwrap();
+    talking.send(Message::Text(r#"{"text": "One two three four five six seven."}"#.into())).await.unwrap();
+    assert!(matches!(talking.next().await, Some(Ok(Message::Text(_)))));
+    house.lifecycle.stop();
+    let mut sound = vec![];
+    let mut events = vec![];
+    while let Some(Ok(message)) = talking.next().await {
+        match message {
+            Message::Binary(bytes) => sound.extend_from_slice(&bytes),
+            Message::Text(text) => events.push(text.to_string()),
+            Message::Close(frame) => events.push(format!("close {}", u16::from(frame.unwrap().code))),
+            _ => {}
+        }
+    }
+    assert!(sound == expected);
+    assert!(events[0].contains("\"end\"") && events[1] == "close 1001", "{events:?}");
+    assert!(matches!(idle.next().await, Some(Ok(Message::Close(_)))));
+    drop((talking, idle));
+    assert_eq!(house.house.ended().await.unwrap(), Drained::Whole);
+}
+
+#[tokio::test]
+async fn two_hundred_echoes_at_once_are_right_or_refused() {
+    let house = TestHouse::with(|settings| settings.asr.recognition.queue = 6).await;
+    let clip = std::fs::read(testdata("asr/digits.wav")).unwrap();
+    let answers = futures_util::future::join_all((0..200).map(|_| async {
+        let response = house.post("/api/echo-bytes", clip.clone()).await;
+        let status = response.status().as_u16();
+        let header = |name: &str| response.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
+        (status, header("x-recognized-text"), header("retry-after"), response.bytes().await.unwrap().len())
+    }))
+    .await;
+    let spoken: Vec<_> = answers.iter().filter(|(status, ..)| *status == 200).collect();
+    for (status, text, retry_after, length) in &answers {
+        match status {
+            200 => assert_eq!((text.as_deref(), *length), (Some("one two three four five"), spoken[0].3)),
+            503 => assert!(retry_after.is_some()),
+            other => panic!("status {other}"),
+        }
+    }
+    assert!((8..200).contains(&spoken.len()), "{} of 200 were answered", spoken.len());
+}
+
+#[tokio::test]
+async fn the_gateway_lists_voices_and_counts() {
+    let house = TestHouse::start().await;
+    let url = format!("http://{}/api/voices", house.gateway);
+    let voices: Value = house.client.get(url).send().await.unwrap().json().await.unwrap();
+    assert_eq!(voices["voices"][0]["provider"], "local");
+    house.speak("Yes.").await;
+    let spoken = r#"http_requests_total{route="/api/tts",method="POST",status="200",outcome="complete"}"#;
+    assert_eq!(house.metric(spoken).await, 1.0);
 }

@@ -103,7 +103,8 @@ fn speak_body(transcript: &Transcript, query: Vec<(String, String)>) -> Result<S
             "voice" => body.voice = Some(value),
             "format" => body.format = Some(value),
             _ => {
-                let speed = value.parse().map_err(|_| {
+                let number = value.parse().ok().filter(|speed: &f32| speed.is_finite());
+                let speed = number.ok_or_else(|| {
                     Problem::unprocessable("invalid_field", format!("speed is {value:?}; it must be a number"))
                 })?;
                 body.speed = Some(speed);

@@ -45,8 +45,8 @@ async fn through(
     id: RequestId,
 ) -> Result<Response, Problem> {
     let upgrade = upgrade.map_err(|error| Problem::bad_request("websocket_expected", error.body_text()))?;
-    let service = relay::connect(upstream, path, query.as_deref(), &id.0).await?;
     let (lifecycle, held) = (context.lifecycle.clone(), context.lifecycle.hold());
+    let service = relay::connect(upstream, path, query.as_deref(), &id.0).await?;
     let upgrade = upgrade.max_message_size(relay::MAX_MESSAGE).max_frame_size(relay::MAX_MESSAGE);
     Ok(upgrade.on_upgrade(async move |client| {
         relay::run(client, service, &lifecycle, &id.0).await;

@@ -121,5 +121,8 @@ async fn a_recognised_text_that_is_not_ascii_is_percent_encoded() {
     assert_eq!(response.headers()["x-recognized-text"], "%D0%BF%D1%80%D0%B8%D0%B2%D0%B5%D1%82 100%25");
     assert_eq!(response.headers()["x-voice-provider"], "local");
     assert_eq!(response.bytes().await.unwrap(), "ab");
-    assert_eq!(problem(gateway.post("/api/echo-bytes?speed=fast", "x").await).await, (422, "invalid_field".to_owned()));
+    for speed in ["fast", "NaN", "inf", "1e999", ""] {
+        let answer = problem(gateway.post(&format!("/api/echo-bytes?speed={speed}"), "x").await).await;
+        assert_eq!(answer, (422, "invalid_field".to_owned()), "{speed}");
+    }
 }

@@ -18,6 +18,8 @@ use evervoice_core::{
     tts::{SpeechLimits, SpeechRequest},
 };
 
+use tokio::sync::Semaphore;
+
 use crate::{config::TtsSettings, speech::Speech};
 
 /// What handlers need.
@@ -25,15 +27,18 @@ pub struct Context {
     settings: TtsSettings,
     speech: Arc<Speech>,
     lifecycle: Lifecycle,
+    /// Places for WebSockets.
+    sockets: Arc<Semaphore>,
 }
 
 pub fn routes(settings: TtsSettings, speech: Arc<Speech>, lifecycle: Lifecycle) -> Router {
+    let sockets = Arc::new(Semaphore::new(settings.speech.max_sockets));
     Router::new()
         .route("/api/tts", post(tts::stream))
         .route("/api/tts/wav", post(tts::wav))
         .route("/api/voices", get(voices::list))
         .route("/ws/tts", get(socket::upgrade))
-        .with_state(Arc::new(Context { settings, speech, lifecycle }))
+        .with_state(Arc::new(Context { settings, speech, lifecycle, sockets }))
 }
 
 impl Context {

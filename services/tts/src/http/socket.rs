@@ -11,6 +11,7 @@ use axum::{
         State,
         ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code, rejection::WebSocketUpgradeRejection},
     },
+    http::StatusCode,
     response::Response,
 };
 use evervoice_core::{
@@ -21,7 +22,10 @@ use evervoice_core::{
 };
 use futures_util::{SinkExt, StreamExt, stream::SplitSink};
 use serde_json::{Value, json};
-use tokio::{sync::mpsc, time::timeout};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, sleep_until, timeout},
+};
 
 use super::{Context, check};
 use crate::speech::Utterance;
@@ -37,11 +41,16 @@ pub async fn upgrade(
 ) -> Result<Response, Problem> {
     let upgrade = upgrade.map_err(|error| Problem::bad_request("websocket_expected", error.body_text()))?;
     let limit = context.body_limit();
+    let place = context.sockets.clone().try_acquire_owned().map_err(|_| {
+        let what = format!("{} WebSockets are open, all that are allowed", context.settings.speech.max_sockets);
+        let full = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", what);
+        full.retry_after(Duration::from_secs(1))
+    })?;
     let held = context.lifecycle.hold();
     let upgrade = upgrade.max_message_size(limit).max_frame_size(limit);
     Ok(upgrade.on_upgrade(async move |socket| {
         serve(socket, context, id.0).await;
-        drop(held);
+        drop((held, place));
     }))
 }
 
@@ -53,7 +62,12 @@ async fn serve(socket: WebSocket, context: Arc<Context>, request_id: String) {
     let writer = tokio::spawn(write(sink, receiver, stall));
     let mut talk = Talk::new(&context, &request_id, sender);
     let idle = Duration::from_secs_f64(context.settings.speech.socket_idle_timeout);
+    // A ping keeps a connection alive, not a conversation.
+    let mut silent_since = Instant::now();
     let close = loop {
+        if talk.has_work() {
+            silent_since = Instant::now();
+        }
         let step = tokio::select! {
             message = incoming.next() => match message {
                 Some(Ok(Message::Text(text))) => talk.command(&text).await,
@@ -67,7 +81,7 @@ async fn serve(socket: WebSocket, context: Arc<Context>, request_id: String) {
             () = context.lifecycle.stopping(), if !talk.has_work() => {
                 break Some((close_code::AWAY, "the service is shutting down".to_owned()));
             }
-            () = tokio::time::sleep(idle), if !talk.has_work() => {
+            () = sleep_until(silent_since + idle), if !talk.has_work() => {
                 break Some((close_code::NORMAL, "nothing was said for too long".to_owned()));
             }
         };
@@ -266,18 +280,21 @@ impl<'a> Talk<'a> {
 }
 
 fn shutting_down() -> Problem {
-    Problem::new(axum::http::StatusCode::SERVICE_UNAVAILABLE, "shutting_down", "the service is shutting down")
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "shutting_down", "the service is shutting down")
 }
 
 /// A command, or the problem with it and the `id` it was sent under.
 fn parse(text: &str) -> Result<TtsCommand, (Option<String>, Problem)> {
     let mut value: Value = body::json(text.as_bytes()).map_err(|problem| (None, problem))?;
-    let id = value.get("id").and_then(Value::as_str).map(ToOwned::to_owned);
     let Some(object) = value.as_object_mut() else {
         return Err((None, Problem::unprocessable("invalid_field", "a message is a JSON object")));
     };
+    let id = match object.remove("id") {
+        None | Some(Value::Null) => None,
+        Some(Value::String(id)) => Some(id),
+        Some(_) => return Err((None, Problem::unprocessable("invalid_field", "`id` must be a string"))),
+    };
     let kind = object.remove("type").unwrap_or_else(|| json!("speak"));
-    object.remove("id");
     let command = match kind.as_str() {
         Some("speak") => serde_json::from_value(value).map(|body| TtsCommand::Speak { id: id.clone(), body }),
         Some("cancel") if object.is_empty() => Ok(TtsCommand::Cancel { id: id.clone() }),

@@ -92,6 +92,8 @@ async fn mistakes_are_told_and_the_socket_goes_on() {
         (json!({"id": "c", "text": "Привет"}), "language_not_supported", json!("c")),
         (json!({"id": "d", "txt": "x"}), "invalid_field", json!("d")),
         (json!({"type": "sing"}), "invalid_field", Value::Null),
+        (json!({"type": "cancel", "id": 5}), "invalid_field", Value::Null),
+        (json!({"id": 5, "text": "x"}), "invalid_field", Value::Null),
         (json!({"type": "cancel", "id": "nobody"}), "nothing_to_cancel", json!("nobody")),
         (json!(5), "invalid_field", Value::Null),
     ] {
@@ -127,4 +129,30 @@ async fn a_stopping_service_ends_what_is_said_and_closes() {
             other => panic!("{other:?}"),
         }
     }
+}
+
+#[tokio::test]
+async fn sockets_are_limited_in_number() {
+    let service = TestService::with(|settings| settings.speech.max_sockets = 1).await;
+    let first = Socket::open(service.address).await;
+    let refused = connect_async(format!("ws://{}/ws/tts", service.address)).await;
+    let Err(tokio_tungstenite::tungstenite::Error::Http(answer)) = refused else { panic!("upgraded") };
+    assert_eq!((answer.status().as_u16(), answer.headers()["retry-after"].to_str().unwrap()), (503, "1"));
+    drop(first);
+}
+
+#[tokio::test]
+async fn a_silent_socket_is_closed_also_when_it_pings() {
+    let service = TestService::with(|settings| settings.speech.socket_idle_timeout = 1.0).await;
+    let mut socket = Socket::open(service.address).await;
+    let closed = async {
+        loop {
+            let _ = socket.0.send(Message::Ping(vec![].into())).await;
+            let next = tokio::time::timeout(std::time::Duration::from_millis(100), socket.0.next()).await;
+            if matches!(next, Ok(Some(Ok(Message::Close(_))) | None)) {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(10), closed).await.expect("the socket is still open");
 }
