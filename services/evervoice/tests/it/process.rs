@@ -35,7 +35,12 @@ impl Drop for Process {
 }
 
 fn serve(directory: &Path) -> Process {
+    serve_with(directory, &[])
+}
+
+fn serve_with(directory: &Path, variables: &[(&str, &str)]) -> Process {
     let mut child = evervoice(directory)
+        .envs(variables.iter().copied())
         .envs([("GATEWAY_PORT", "0"), ("ASR_PORT", "0"), ("TTS_PORT", "0")])
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
@@ -99,6 +104,21 @@ fn samples(answer: &[u8]) -> usize {
         total += size;
         rest = &rest[end + 2 + size + 2..];
     }
+}
+
+#[test]
+fn the_log_is_json_lines_also_in_a_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let process = serve_with(directory.path(), &[("LOG_DIR", "logs")]);
+    let files: Vec<_> =
+        std::fs::read_dir(directory.path().join("logs")).unwrap().map(|file| file.unwrap().path()).collect();
+    assert_eq!(files.len(), 1);
+    let name = files[0].file_name().unwrap().to_str().unwrap();
+    assert!(name.starts_with("evervoice.") && name.ends_with(".jsonl"), "{name}");
+    let text = std::fs::read_to_string(&files[0]).unwrap();
+    let events: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(events.iter().any(|line| line["event"] == "service_started" && line["ts"].is_string()), "{text}");
+    drop(process);
 }
 
 #[test]

@@ -3,4 +3,5 @@
 mod failures;
 mod harness;
 mod passing;
+mod process;
 mod relay;

@@ -3,5 +3,6 @@
 mod bad_input;
 mod harness;
 mod load;
+mod process;
 mod socket;
 mod speech;
