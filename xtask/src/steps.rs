@@ -9,8 +9,9 @@ use indicatif::ProgressBar;
 
 /// The top of the checkout.
 pub fn root() -> PathBuf {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.parent().unwrap_or(here).to_owned()
+    // Cargo tells it at run time too; a target directory that several checkouts share would remember another one.
+    let here = std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
+    here.parent().unwrap_or(&here).to_owned()
 }
 
 /// Says which step begins. Goes to standard error, beside cargo's own messages.
