@@ -84,6 +84,6 @@ fn licences() -> anyhow::Result<Outcome> {
         eprintln!("WARNING: licences and sources were NOT checked: {why}");
         return Ok(Outcome::NotRun(why));
     }
-    steps::run(&mut steps::cargo("deny --offline --locked check licenses bans sources".split_whitespace()))?;
+    steps::run(&mut steps::cargo("deny --locked check licenses bans sources".split_whitespace()))?;
     Ok(Outcome::Passed)
 }
