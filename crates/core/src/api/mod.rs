@@ -36,6 +36,28 @@ pub enum TtsCommand {
         #[serde(flatten)]
         body: SpeakBody,
     },
+    /// A piece of a text that is still being written; its sentences are spoken while it is. The first piece of an utterance
+    /// says how to speak, later ones have `text` only. One text is written at a time.
+    Text {
+        /// The client's name for the utterance; later pieces may leave it out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<String>,
+        /// The piece, and how to speak.
+        #[serde(flatten)]
+        body: SpeakBody,
+    },
+    /// Speak what has been written so far, sentence or not.
+    Flush {
+        /// The utterance.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<String>,
+    },
+    /// The text is whole.
+    End {
+        /// The utterance.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<String>,
+    },
     /// Stop this utterance, or without an `id` all of them.
     Cancel {
         /// The utterance.

@@ -11,12 +11,16 @@ use crate::tts::TtsError;
 pub struct AudioChunk {
     /// Samples at the rate of the stream.
     pub samples: Vec<i16>,
+    /// Where in the text of the request its sound ends, in bytes: who has heard the stream up to here has heard all of
+    /// `text[..text_end]` and nothing after it. It never goes back. `None` when the provider cannot tell; then nobody else can
+    /// finish the utterance when this one fails.
+    pub text_end: Option<usize>,
 }
 
 impl AudioChunk {
-    /// A chunk of floats in −1..1, clipped and rounded to 16 bit.
+    /// A chunk of floats in −1..1, clipped and rounded to 16 bit, of a place in the text that is not known.
     pub fn from_f32(samples: &[f32]) -> Self {
-        Self { samples: samples.iter().map(|&sample| to_i16(sample)).collect() }
+        Self { samples: samples.iter().map(|&sample| to_i16(sample)).collect(), text_end: None }
     }
 }
 

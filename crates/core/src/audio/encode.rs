@@ -70,7 +70,7 @@ mod tests {
 
     fn encode(format: OutputFormat, samples: &[i16]) -> Vec<u8> {
         let mut encoder = StreamEncoder::new(16_000, format);
-        let mut bytes = encoder.push(&AudioChunk { samples: samples.to_vec() }).to_vec();
+        let mut bytes = encoder.push(&AudioChunk { samples: samples.to_vec(), text_end: None }).to_vec();
         bytes.extend_from_slice(&encoder.finish());
         bytes
     }

@@ -19,14 +19,29 @@ use super::{ConfigError, Environment, Mistakes, Settings};
 /// [`ConfigError`] with every mistake: a file that is missing or not YAML, unknown keys, wrong types, `${VAR}` without a
 /// value, values out of range.
 pub fn load<T: Settings>(file: Option<&Path>, environment: &Environment) -> Result<T, ConfigError> {
+    load_part(file, &[], environment)
+}
+
+/// Reads the settings of a part out of a file that others read too: the top-level keys in `others` are theirs.
+///
+/// # Errors
+/// As of [`load`].
+pub fn load_part<T: Settings>(
+    file: Option<&Path>,
+    others: &[&str],
+    environment: &Environment,
+) -> Result<T, ConfigError> {
     let mut mistakes = Mistakes::default();
     let defaults = leaves_of(&Figment::from(Serialized::defaults(T::default())));
     let mut merged = Figment::from(Serialized::defaults(T::default()));
 
     for (key, value) in file.map_or_else(Vec::new, |file| file_leaves(file, &mut mistakes)) {
+        if others.contains(&key.split('.').next().unwrap_or_default()) {
+            continue;
+        }
         if !is_known(&defaults, &key) {
             mistakes.add(&key, unknown(&defaults, &key));
-        } else if let Some(candidates) = expand(value, &key, environment, &mut mistakes) {
+        } else if let Some(candidates) = expand::<T>(value, &key, environment, &mut mistakes) {
             merged = accept::<T>(merged, &key, &key, candidates, &mut mistakes);
         }
     }
@@ -148,8 +163,14 @@ fn unknown(defaults: &[(String, Value)], key: &str) -> String {
     }
 }
 
-/// Replaces `${VAR}` and `${VAR:-default}` in a text. `None` when a variable has no value.
-fn expand(value: Value, key: &str, environment: &Environment, mistakes: &mut Mistakes) -> Option<Vec<Value>> {
+/// Replaces `${VAR}` and `${VAR:-default}` in a text. `None` when a variable has no value: a mistake, except for the key's
+/// own variable, which leaves the key at its default when it is not set.
+fn expand<T: Settings>(
+    value: Value,
+    key: &str,
+    environment: &Environment,
+    mistakes: &mut Mistakes,
+) -> Option<Vec<Value>> {
     let Some(text) = value.as_str().filter(|text| text.contains("${")) else { return Some(vec![value]) };
     let (mut out, mut rest, mut complete) = (String::new(), text, true);
     while let Some(start) = rest.find("${") {
@@ -163,7 +184,9 @@ fn expand(value: Value, key: &str, environment: &Environment, mistakes: &mut Mis
         match environment.get(name).or(default) {
             Some(value) => out.push_str(value),
             None => {
-                mistakes.add(key, format!("the environment variable {name} is not set"));
+                if !T::VARIABLES.contains(&(name, key)) {
+                    mistakes.add(key, format!("the environment variable {name} is not set"));
+                }
                 complete = false;
             }
         }
@@ -233,8 +256,26 @@ mod tests {
     }
 
     #[test]
+    fn what_belongs_to_others_is_left_alone_and_nothing_else() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("demo.yml");
+        std::fs::write(&file, "port: 1\nother: {port: x, text: \"${NOT_SET}\"}\nothers: 1\n").unwrap();
+        let part = |others: &[&str]| load_part::<Demo>(Some(&file), others, &Environment::default());
+        assert_eq!(part(&["other", "others"]).unwrap().port, 1);
+        assert_eq!(places(part(&["other"])), ["others"]);
+    }
+
+    #[test]
     fn a_variable_may_hold_a_number_for_a_text_key() {
         assert_eq!(read("host: \"${NAME}\"\nport: ${P}", &[("NAME", "12345"), ("P", "9")]).unwrap().host, "12345");
+    }
+
+    #[test]
+    fn the_own_variable_of_a_key_may_be_missing() {
+        let yaml = "host: ${DEMO_HOST}\n";
+        assert_eq!(read(yaml, &[]).unwrap().host, "localhost");
+        assert_eq!(read(yaml, &[("DEMO_HOST", "box")]).unwrap().host, "box");
+        assert_eq!(places(read("host: ${DEMO_PORT}", &[])), ["host"], "that of another key may not");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::fmt;
 use serde::{Serialize, de::DeserializeOwned};
 
 pub use environment::Environment;
-pub use load::load;
+pub use load::{load, load_part};
 
 /// The settings of one service.
 pub trait Settings: Default + Serialize + DeserializeOwned {

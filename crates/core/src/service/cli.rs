@@ -110,6 +110,7 @@ pub fn fail(name: &str, error: &BoxError, code: u8) -> ExitCode {
 
 async fn run<S: Service>(settings: S::Settings) -> Result<(), BoxError> {
     let lifecycle = Lifecycle::new();
+    raise_file_limit();
     stop_on_signals(&lifecycle)?;
     let running = start::<S>(settings, &lifecycle).await?;
     lifecycle.set_ready();
@@ -131,6 +132,20 @@ pub fn end(name: &str, drained: Drained) -> Result<(), BoxError> {
             tracing::error!(event = "service_stopped", service = name, cut = connections);
             Err(format!("{connections} connections were cut: they did not end before the drain deadline").into())
         }
+    }
+}
+
+/// Lets the process open as many files as the system allows it. Many systems start a process with 1,024, which a
+/// thousand streams (a connection in, a connection out) exceed.
+pub fn raise_file_limit() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    if limit.current == limit.maximum {
+        return;
+    }
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::warn!(event = "file_limit_not_raised", error = %error);
     }
 }
 

@@ -109,6 +109,8 @@ fn status(fault: Fault, code: &str) -> StatusCode {
         (Fault::Caller, "text_too_long" | "audio_too_long") => StatusCode::PAYLOAD_TOO_LARGE,
         (Fault::Caller, "audio_torn_frame" | "wav_invalid" | "wav_truncated") => StatusCode::BAD_REQUEST,
         (Fault::Caller, _) => StatusCode::UNPROCESSABLE_ENTITY,
+        (Fault::Upstream, "provider_timeout") => StatusCode::GATEWAY_TIMEOUT,
+        (Fault::Upstream, "provider_busy") => StatusCode::SERVICE_UNAVAILABLE,
         (Fault::Upstream, _) => StatusCode::BAD_GATEWAY,
         (Fault::Us, "overloaded") => StatusCode::SERVICE_UNAVAILABLE,
         (Fault::Us, "decode_budget_exceeded") => StatusCode::GATEWAY_TIMEOUT,
@@ -124,7 +126,8 @@ fn from_error(error: &dyn Error, fault: Fault, retry: Retry, code: &'static str)
     if fault != Fault::Caller && code != "overloaded" {
         let source = error.source().map(ToString::to_string);
         tracing::error!(event = "engine_error", code, error = %error, source);
-        if code != "decode_budget_exceeded" {
+        // What a provider failed at may be told; what it said may not.
+        if fault == Fault::Us && code != "decode_budget_exceeded" {
             problem.detail = "the engine failed; the log has the reason under this request id".to_owned();
         }
     }

@@ -1,6 +1,6 @@
 //! What can go wrong when text becomes sound.
 
-use std::{error::Error, time::Duration};
+use std::{error::Error, fmt, time::Duration};
 
 use super::SpeechRequest;
 use crate::fault::{Fault, Retry};
@@ -52,11 +52,21 @@ pub enum TtsError {
         /// The voice.
         voice: String,
     },
-    /// The voice cannot change its pace.
-    #[error("the voice {voice:?} speaks at its own pace only; speed must be 1")]
-    SpeedFixed {
+    /// The voice cannot speak at this pace.
+    #[error("the voice {voice:?} speaks at speed {lowest} to {highest} only")]
+    SpeedNotSupported {
         /// The voice.
         voice: String,
+        /// Its slowest pace.
+        lowest: f32,
+        /// Its fastest pace.
+        highest: f32,
+    },
+    /// A text that came in pieces stopped without an end.
+    #[error("no text came for {ms} ms, and no end of the text either")]
+    TextTimeout {
+        /// How long.
+        ms: u64,
     },
     /// Too many utterances at once.
     #[error("too many utterances at once")]
@@ -64,9 +74,70 @@ pub enum TtsError {
         /// When to come back.
         retry_after: Duration,
     },
+    /// A provider outside did not do its part.
+    #[error("{provider}: {failure}")]
+    Provider {
+        /// Its name, as in `X-Voice-Provider`.
+        provider: &'static str,
+        /// What it failed at.
+        failure: ProviderFailure,
+        /// Whether the same provider may be asked again.
+        retry: Retry,
+        /// What happened exactly; for the log, not for clients.
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
+    },
     /// The engine failed.
     #[error("the voice failed")]
     Engine(#[source] Box<dyn Error + Send + Sync>),
+}
+
+/// What a provider outside failed at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ProviderFailure {
+    /// No connection, or it was lost.
+    Unreachable,
+    /// No answer, or no further sound, in time.
+    Timeout,
+    /// It has too much to do, or we ask too much of it at once.
+    Busy,
+    /// It does not let us in: the key, the plan or the quota. A person has to change something.
+    Refused,
+    /// It does not take this request; another one it may take.
+    Rejected,
+    /// Its answer makes no sense, or is not the whole text.
+    Broken,
+}
+
+impl ProviderFailure {
+    /// The stable name: a label of metrics, and with `provider_` before it the code of the problem.
+    pub fn name(self) -> &'static str {
+        self.code().trim_start_matches("provider_")
+    }
+
+    fn code(self) -> &'static str {
+        match self {
+            Self::Unreachable => "provider_unreachable",
+            Self::Timeout => "provider_timeout",
+            Self::Busy => "provider_busy",
+            Self::Refused => "provider_refused",
+            Self::Rejected => "provider_rejected",
+            Self::Broken => "provider_broken",
+        }
+    }
+}
+
+impl fmt::Display for ProviderFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unreachable => "no connection",
+            Self::Timeout => "no answer in time",
+            Self::Busy => "too much to do",
+            Self::Refused => "it refuses our key, plan or quota",
+            Self::Rejected => "it does not take this request",
+            Self::Broken => "its answer is not the whole text",
+        })
+    }
 }
 
 impl TtsError {
@@ -74,6 +145,7 @@ impl TtsError {
     pub fn fault(&self) -> Fault {
         match self {
             Self::Overloaded { .. } | Self::Engine(_) => Fault::Us,
+            Self::Provider { .. } => Fault::Upstream,
             _ => Fault::Caller,
         }
     }
@@ -83,6 +155,7 @@ impl TtsError {
         match self {
             Self::Overloaded { retry_after } => Retry::After(*retry_after),
             Self::Engine(_) => Retry::Fresh,
+            Self::Provider { retry, .. } => *retry,
             _ => Retry::Never,
         }
     }
@@ -97,8 +170,10 @@ impl TtsError {
             Self::UnknownVoice { .. } => "unknown_voice",
             Self::LanguageNotSupported { .. } => "language_not_supported",
             Self::UnspeakableCharacter { .. } => "character_not_supported",
-            Self::SpeedFixed { .. } => "speed_not_supported",
+            Self::SpeedNotSupported { .. } => "speed_not_supported",
+            Self::TextTimeout { .. } => "text_timeout",
             Self::Overloaded { .. } => "overloaded",
+            Self::Provider { failure, .. } => failure.code(),
             Self::Engine(_) => "voice_failed",
         }
     }

@@ -3,10 +3,13 @@
 mod error;
 mod request;
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use serde::Serialize;
+use serde_json::Value;
 
-pub use error::TtsError;
+pub use error::{ProviderFailure, TtsError};
 pub use request::{SpeechLimits, SpeechRequest};
 
 use crate::audio::AudioStream;
@@ -20,12 +23,18 @@ pub trait TtsProvider: Send + Sync {
     /// The voices that can be asked for by name.
     fn voices(&self) -> Vec<VoiceInfo>;
 
-    /// Starts to speak. Returns when the request is known to be good; sound follows in the stream, and dropping the
-    /// stream cancels the utterance.
+    /// Starts to speak, and returns with the first sound: what can fail before it fails here, where someone else may
+    /// still be asked. Dropping the stream, or this future, cancels the utterance.
     ///
     /// # Errors
-    /// [`TtsError`], before the first sample. Later errors are items of the stream.
+    /// [`TtsError`], before the first sample. Later errors are items of the stream. [`Fault::Caller`](crate::fault::Fault)
+    /// means that this provider cannot speak such a request; another one may.
     async fn speak(&self, request: SpeechRequest) -> Result<AudioStream, TtsError>;
+
+    /// What there is to know about its state, by name, for `/health`: never a secret.
+    fn details(&self) -> BTreeMap<String, Value> {
+        BTreeMap::new()
+    }
 }
 
 /// A voice as `GET /api/voices` lists it.

@@ -16,6 +16,8 @@ pub struct SpeechRequest {
     voice: Option<String>,
     language: Option<String>,
     speed: f32,
+    id: String,
+    spoken: String,
 }
 
 impl SpeechRequest {
@@ -45,7 +47,45 @@ impl SpeechRequest {
         if !Self::SPEED.contains(&speed) {
             return Err(TtsError::Speed { speed });
         }
-        Ok(Self { text, voice, language, speed })
+        Ok(Self { text, voice, language, speed, id: String::new(), spoken: String::new() })
+    }
+
+    /// Names the request for logs: the `X-Request-Id` of whoever asked.
+    pub fn with_id(mut self, id: &str) -> Self {
+        id.clone_into(&mut self.id);
+        self
+    }
+
+    /// The same request by another voice; `None` for the default one.
+    pub fn with_voice(mut self, voice: Option<String>) -> Self {
+        self.voice = voice;
+        self
+    }
+
+    /// The same request for another text, which must not be empty or longer than allowed.
+    pub fn with_text(&self, text: &str) -> Self {
+        Self { text: text.to_owned(), ..self.clone() }
+    }
+
+    /// The request for what is left when `text[..spoken]` has been spoken; `None` when nothing is left to say.
+    pub fn rest(&self, spoken: usize) -> Option<Self> {
+        let (before, rest) = self.text.split_at_checked(spoken)?;
+        let left = rest.chars().any(char::is_alphanumeric);
+        left.then(|| Self {
+            text: rest.trim_start().to_owned(),
+            spoken: format!("{}{before}", self.spoken),
+            ..self.clone()
+        })
+    }
+
+    /// Id of the request for logs; empty when it has none.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// What has been spoken before this text by someone else, for a voice that fits its melody to it; often empty.
+    pub fn spoken_before(&self) -> &str {
+        &self.spoken
     }
 
     /// What to say, not empty.
@@ -75,6 +115,16 @@ mod tests {
 
     fn request(text: &str, speed: f32) -> Result<SpeechRequest, TtsError> {
         SpeechRequest::new(text.into(), None, None, Some(speed), SpeechLimits { max_chars: 10 })
+    }
+
+    #[test]
+    fn the_rest_is_what_has_not_been_spoken() {
+        let whole = request("One. Two!", 1.0).unwrap();
+        let rest = whole.rest(4).unwrap();
+        assert_eq!((rest.text(), rest.spoken_before()), ("Two!", "One."));
+        assert_eq!(rest.rest(1).unwrap().spoken_before(), "One.T");
+        assert!(whole.rest(8).is_none(), "a mark alone is not spoken");
+        assert!(whole.rest(99).is_none());
     }
 
     #[test]

@@ -122,7 +122,7 @@ impl VoiceEngine for SileroVoice {
     fn begin(&self, text: &str, name: &str, speed: f32) -> Result<Box<dyn Speaking>, TtsError> {
         // The contract has no input for pace. To speak at another one than asked for would be a lie.
         if speed != 1.0 {
-            return Err(TtsError::SpeedFixed { voice: self.manifest.name.clone() });
+            return Err(TtsError::SpeedNotSupported { voice: self.manifest.name.clone(), lowest: 1.0, highest: 1.0 });
         }
         let speaker = name.split_once('/').map_or(self.manifest.default_speaker.as_str(), |(_, speaker)| speaker);
         let speaker = self.manifest.speakers.get(speaker).copied();
