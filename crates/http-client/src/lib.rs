@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::{ClientBuilder, NoProxy, Proxy};
+use rustls::pki_types::{CertificateDer, pem::PemObject};
 use rustls::{ClientConfig, RootCertStore};
 
 /// How long connecting (name, TCP and TLS together) may take before it counts as failed.
@@ -29,13 +30,18 @@ const USER_AGENT: &str = concat!("evervoice/", env!("CARGO_PKG_VERSION"));
 ///
 /// It reads certificate files each time, so make one client and clone it.
 pub fn builder() -> ClientBuilder {
-    builder_with(|name| std::env::var(name).ok())
+    builder_trusting("")
 }
 
-/// [`builder`] with the environment as an argument.
-fn builder_with(variable: impl Fn(&str) -> Option<String>) -> ClientBuilder {
+/// [`builder`], which also trusts the certificates in `pem`; what is no certificate there is left out.
+pub fn builder_trusting(pem: &str) -> ClientBuilder {
+    builder_with(tls_trusting(pem), |name| std::env::var(name).ok())
+}
+
+/// [`builder_trusting`] with the environment as an argument.
+fn builder_with(tls: ClientConfig, variable: impl Fn(&str) -> Option<String>) -> ClientBuilder {
     let builder = reqwest::Client::builder()
-        .tls_backend_preconfigured(tls())
+        .tls_backend_preconfigured(tls)
         .user_agent(USER_AGENT)
         .connect_timeout(CONNECT_TIMEOUT)
         // Speech comes in small writes; waiting to fill a packet would only add delay.
@@ -45,10 +51,20 @@ fn builder_with(variable: impl Fn(&str) -> Option<String>) -> ClientBuilder {
     proxies(variable).into_iter().fold(builder, ClientBuilder::proxy)
 }
 
-fn tls() -> ClientConfig {
+/// TLS as every client of this project speaks it, for connections that are not HTTP: the `ring` provider, TLS 1.2 and 1.3,
+/// and the roots of the operating system, or of `SSL_CERT_FILE` and `SSL_CERT_DIR`. Roots that cannot be read are left out; without
+/// any, each handshake fails with an error that names the certificate.
+///
+/// It reads certificate files each time, so make one and clone it.
+pub fn tls() -> ClientConfig {
+    tls_trusting("")
+}
+
+fn tls_trusting(pem: &str) -> ClientConfig {
     let mut roots = RootCertStore::empty();
     // Unreadable certificates are left out one by one; a missing store leaves an empty set.
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    roots.add_parsable_certificates(CertificateDer::pem_slice_iter(pem.as_bytes()).flatten());
     ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
         .expect("ring has cipher suites for TLS 1.2 and 1.3")
@@ -106,8 +122,9 @@ mod tests {
     #[tokio::test]
     async fn loopback_never_goes_through_a_proxy_and_other_hosts_do() {
         let (proxy, target) = (server("proxy"), server("target"));
-        let client =
-            builder_with(|name| (name == "HTTP_PROXY").then(|| format!("http://127.0.0.1:{proxy}"))).build().unwrap();
+        let client = builder_with(tls(), |name| (name == "HTTP_PROXY").then(|| format!("http://127.0.0.1:{proxy}")))
+            .build()
+            .unwrap();
         assert_eq!(ask(&client, "http://speech.invalid/").await, "proxy", "the proxy variable is honoured");
         for host in ["127.0.0.1", "localhost"] {
             assert_eq!(ask(&client, &format!("http://{host}:{target}/")).await, "target");
@@ -117,7 +134,7 @@ mod tests {
     #[tokio::test]
     async fn lower_case_and_no_proxy_are_honoured() {
         let proxy = server("proxy");
-        let client = builder_with(|name| match name {
+        let client = builder_with(tls(), |name| match name {
             "all_proxy" => Some(format!("http://127.0.0.1:{proxy}")),
             "no_proxy" => Some("direct.invalid".to_owned()),
             _ => None,
@@ -132,7 +149,7 @@ mod tests {
     #[tokio::test]
     async fn a_bad_proxy_address_is_left_out() {
         let target = server("target");
-        let client = builder_with(|_| Some("::not an address::".to_owned())).build().unwrap();
+        let client = builder_with(tls(), |_| Some("::not an address::".to_owned())).build().unwrap();
         assert_eq!(ask(&client, &format!("http://127.0.0.1:{target}/")).await, "target");
     }
 }

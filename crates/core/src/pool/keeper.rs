@@ -1,0 +1,151 @@
+//! The task behind each key: opens as many connections as are needed, and keeps the far end awake.
+
+use std::sync::Arc;
+
+use tokio::{
+    select,
+    sync::watch,
+    time::{Instant, sleep_until, timeout},
+};
+
+use super::{
+    Closed, Connector, Failure, Lease,
+    idle::guard,
+    key_pool::KeyPool,
+    plan::Warm,
+    shared::{Phase, Shared, reached},
+};
+
+/// Looks after one key until nobody needs it or the pool drains.
+pub(super) async fn keep<C: Connector>(pool: Arc<Shared<C>>, keys: Arc<KeyPool<C>>, mut phase: watch::Receiver<Phase>) {
+    loop {
+        let plan = keys.plan();
+        for _ in 0..plan.connect {
+            begin(&pool, &keys, false);
+        }
+        match plan.warm {
+            Some(Warm::On(lease)) => begin_warm(&pool, &keys, lease),
+            Some(Warm::Extra) => begin(&pool, &keys, true),
+            None => {}
+        }
+        if plan.over {
+            return pool.forget(&keys);
+        }
+        let wake = async {
+            match plan.wake {
+                Some(time) => sleep_until(time).await,
+                None => std::future::pending().await,
+            }
+        };
+        select! {
+            biased;
+            () = reached(&mut phase, Phase::Draining) => return,
+            () = keys.turn.notified() => {}
+            () = wake => {}
+        }
+    }
+}
+
+fn begin<C: Connector>(pool: &Arc<Shared<C>>, keys: &Arc<KeyPool<C>>, to_warm: bool) {
+    // Made here, so that an attempt that never runs is still counted out.
+    let attempt = Attempt { keys: Arc::clone(keys), to_warm, over: false };
+    pool.runtime.spawn(attempt.run(Arc::clone(pool), pool.phase.subscribe()));
+}
+
+fn begin_warm<C: Connector>(pool: &Arc<Shared<C>>, keys: &Arc<KeyPool<C>>, lease: Lease<C>) {
+    let warming = Warming(Arc::clone(keys));
+    pool.runtime.spawn(warming.run(Arc::clone(pool), lease, pool.phase.subscribe()));
+}
+
+/// An attempt to connect; counts itself out however it ends.
+struct Attempt<C: Connector> {
+    keys: Arc<KeyPool<C>>,
+    to_warm: bool,
+    over: bool,
+}
+
+impl<C: Connector> Attempt<C> {
+    async fn run(mut self, pool: Arc<Shared<C>>, mut phase: watch::Receiver<Phase>) {
+        let keys = Arc::clone(&self.keys);
+        let began = Instant::now();
+        pool.watcher.connect_start(&keys.key);
+        let result = select! {
+            biased;
+            () = reached(&mut phase, Phase::Draining) => return,
+            result = pool.connector.connect(&keys.key) => result,
+        };
+        self.over = true;
+        let connection = match result {
+            Ok(connection) => Arc::new(connection),
+            Err(error) => {
+                pool.watcher.connect_failed(&keys.key, &error);
+                let hopeless = pool.connector.hopeless(&error);
+                let failure = Failure::Connect(Arc::new(error));
+                return keys.change(|state, now| {
+                    state.connecting -= 1;
+                    state.warming &= !self.to_warm;
+                    state.breaker.failed(now, began, failure, hopeless, pool.config.backoff);
+                });
+            }
+        };
+        pool.watcher.connected(&keys.key, began.elapsed());
+        let owner = self.to_warm.then(|| Arc::clone(&keys) as _);
+        let admitted = keys.change(|state, now| {
+            state.connecting -= 1;
+            state.connected(now, Arc::clone(&connection), began, owner)
+        });
+        match admitted.warm {
+            Some(lease) => begin_warm(&pool, &keys, lease),
+            None if self.to_warm => keys.change(|state, _| state.warming = false),
+            None => {}
+        }
+        guard(&pool, &keys, admitted.id, &connection, admitted.left, phase).await;
+    }
+}
+
+impl<C: Connector> Drop for Attempt<C> {
+    fn drop(&mut self) {
+        if !self.over {
+            self.keys.change(|state, _| {
+                state.connecting -= 1;
+                state.warming &= !self.to_warm;
+            });
+        }
+    }
+}
+
+/// Making the far end work; counts itself out however it ends.
+struct Warming<C: Connector>(Arc<KeyPool<C>>);
+
+impl<C: Connector> Warming<C> {
+    async fn run(self, pool: Arc<Shared<C>>, lease: Lease<C>, mut phase: watch::Receiver<Phase>) {
+        let keys = &self.0;
+        let began = Instant::now();
+        let (connection, slot) = lease.into_parts();
+        let id = slot.connection();
+        let result = select! {
+            biased;
+            () = reached(&mut phase, Phase::Draining) => return,
+            result = timeout(pool.config.warm_timeout, pool.connector.warm(&connection, slot)) => result,
+        };
+        let (failure, hopeless) = match result {
+            Ok(Ok(())) => return pool.watcher.warmed(&keys.key, began.elapsed()),
+            Ok(Err(error)) => {
+                let hopeless = pool.connector.hopeless(&error);
+                (Failure::Warm(Arc::new(error)), hopeless)
+            }
+            Err(_) => {
+                let reason = format!("no sound within {} ms of warming up", pool.config.warm_timeout.as_millis());
+                (Failure::Closed(Closed { reason, hopeless: false }), false)
+            }
+        };
+        pool.watcher.warm_failed(&keys.key, &failure.to_string());
+        keys.change(|state, now| state.not_warmed(now, id, began, failure, hopeless));
+    }
+}
+
+impl<C: Connector> Drop for Warming<C> {
+    fn drop(&mut self) {
+        self.0.change(|state, _| state.warming = false);
+    }
+}

@@ -1,0 +1,3 @@
+//! Tests from outside, by behaviour.
+
+mod pool;

@@ -1,0 +1,226 @@
+//! Failures: backoff, refusal at once, and an end to hope.
+
+use evervoice_core::pool::{Failure, PoolError};
+use futures_util::future::join_all;
+
+use super::*;
+
+#[tokio::test(start_paused = true)]
+async fn the_one_who_waits_gets_the_error_and_the_next_are_refused_at_once() {
+    let far = FarEnd::new(shared(4));
+    far.refuse(true);
+    let pool = far.start(PoolConfig { ready: 0, ..config() });
+    let error = pool.acquire(&KEY).await.unwrap_err();
+    assert!(matches!(error, PoolError::Connect(_)), "{error}");
+    let asked = Instant::now();
+    let error = pool.acquire(&KEY).await.unwrap_err();
+    let PoolError::Backoff { after, last: Failure::Connect(_) } = error else { panic!("{error}") };
+    assert_eq!((asked.elapsed(), far.attempts()), (Duration::ZERO, 1));
+    assert!((200..=400).contains(&after.as_millis()), "{after:?}");
+    assert_eq!(status(&pool).last_error.as_deref(), Some("cannot connect: refused"));
+    far.refuse(false);
+    sleep(after).await;
+    wait_ms(1).await;
+    let lease = pool.acquire(&KEY).await.unwrap();
+    assert!(status(&pool).last_error.is_some(), "a handshake proves nothing");
+    use_it(&lease);
+    assert_eq!((status(&pool).last_error, status(&pool).proven), (None, true));
+}
+
+#[tokio::test(start_paused = true)]
+async fn delays_grow_up_to_a_limit_and_start_again_after_success() {
+    let far = FarEnd::new(shared(4));
+    far.refuse(true);
+    let pool = far.start(config());
+    pool.keep(KEY);
+    sleep(secs(1800)).await;
+    let times = far.attempt_times();
+    let delays: Vec<_> = times.windows(2).map(|pair| pair[1] - pair[0] - HANDSHAKE.as_millis()).collect();
+    for (index, delay) in delays.iter().enumerate() {
+        let least = (200u128 << index.min(20)).min(30_000);
+        assert!((least..=(2 * least).min(60_000) + 2).contains(delay), "{index}: {delays:?}");
+    }
+    assert!((30..=80).contains(&times.len()), "{}", times.len());
+    far.refuse(false);
+    while status(&pool).ready == 0 {
+        wait_ms(100).await;
+    }
+    sleep(secs(58)).await;
+    assert!(status(&pool).last_error.is_some(), "a handshake proves nothing");
+    sleep(secs(3)).await;
+    assert_eq!(status(&pool).last_error, None, "it has lived long");
+    far.refuse(true);
+    far.open()[0].hang_up(closed("reset"));
+    wait_ms(150).await;
+    assert!(status(&pool).backoff.unwrap() <= Duration::from_millis(400));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_storm_of_failures_is_one_failure() {
+    let far = FarEnd::new(Capacity::Once);
+    let pool = far.start(PoolConfig { ready: 0, ..config() });
+    far.refuse(true);
+    let errors = join_all((0..20).map(|_| pool.acquire(&KEY))).await;
+    assert!(errors.iter().all(|result| matches!(result, Err(PoolError::Connect(_)))), "{errors:?}");
+    assert_eq!(far.attempts(), 8);
+    // More than one of these may count, which began and failed at the same instant, but not eight.
+    assert!(status(&pool).backoff.unwrap() <= secs(60));
+    assert_eq!(status(&pool).waiting, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_failures_one_attempt_at_a_time_until_one_is_of_use() {
+    let far = FarEnd::new(Capacity::Once);
+    let pool = far.start(PoolConfig { ready: 4, ..config() });
+    far.refuse(true);
+    pool.keep(KEY);
+    sleep(secs(10)).await;
+    while status(&pool).connecting > 0 {
+        wait_ms(10).await;
+    }
+    far.refuse(false);
+    far.0.most_under_way.store(0, Ordering::SeqCst);
+    sleep(secs(20)).await;
+    assert_eq!((status(&pool).ready, far.0.most_under_way.load(Ordering::SeqCst)), (1, 1), "one for a try");
+    let leases = join_all((0..4).map(|_| pool.acquire(&KEY))).await;
+    assert_eq!((leases.iter().flatten().count(), far.0.most_under_way.load(Ordering::SeqCst)), (4, 1));
+    leases.iter().flatten().for_each(use_it);
+    drop(leases);
+    wait_ms(500).await;
+    assert_eq!((status(&pool).ready, far.0.most_under_way.load(Ordering::SeqCst)), (4, 4));
+}
+
+#[tokio::test(start_paused = true)]
+async fn open_connections_serve_while_new_ones_fail() {
+    let far = FarEnd::new(shared(2));
+    let pool = far.start(config());
+    pool.keep(KEY);
+    wait_ms(200).await;
+    far.refuse(true);
+    let leases = [pool.acquire(&KEY).await.unwrap(), pool.acquire(&KEY).await.unwrap()];
+    sleep(secs(5)).await;
+    assert!(matches!(pool.acquire(&KEY).await, Err(PoolError::Backoff { .. } | PoolError::Connect(_))));
+    drop(leases);
+    assert!(pool.acquire(&KEY).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handshake_is_no_proof_so_a_bad_key_makes_few_attempts() {
+    let far = FarEnd::new(shared(4));
+    far.change(|behaviour| behaviour.closes = Some((Duration::from_millis(50), closed("bad key, perhaps"))));
+    let pool = far.start(PoolConfig {
+        ready: 2,
+        backoff: Backoff { min: Duration::from_millis(200), max: secs(300) },
+        ..config()
+    });
+    pool.keep(KEY);
+    sleep(secs(3600)).await;
+    assert!((15..=45).contains(&far.attempts()), "{}", far.attempts());
+    let error = pool.acquire(&KEY).await.unwrap_err();
+    assert!(matches!(&error, PoolError::Backoff { last: Failure::Closed(_), .. }), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_far_end_that_restarts_costs_one_handshake() {
+    let far = FarEnd::new(shared(4));
+    let pool = far.start(PoolConfig { ready: 3, ..config() });
+    pool.keep(KEY);
+    sleep(secs(5)).await;
+    far.open().iter().for_each(|line| line.hang_up(closed("restart")));
+    let asked = Instant::now();
+    let lease = pool.acquire(&KEY).await.unwrap();
+    assert!(!lease.waited());
+    assert_eq!(asked.elapsed(), HANDSHAKE);
+    use_it(&lease);
+    drop(lease);
+    wait_ms(150).await;
+    assert_eq!(status(&pool).ready, 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_is_possible_after_one_that_had_waited_fails_in_use() {
+    for spoil in [false, true] {
+        let far = FarEnd::new(shared(4));
+        let pool = far.start(config());
+        pool.keep(KEY);
+        sleep(secs(5)).await;
+        let lease = pool.acquire(&KEY).await.unwrap();
+        assert!(lease.waited());
+        match spoil {
+            true => lease.into_parts().1.spoil(),
+            false => far.open()[0].hang_up(closed("reset")),
+        }
+        wait_ms(1).await;
+        let retry = pool.acquire_fresh(&KEY).await.unwrap();
+        assert!(!retry.waited());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_hope_nothing_is_tried_until_a_request_probes() {
+    let far = FarEnd::new(shared(4));
+    let hopeless = Closed { reason: "invalid_api_key".into(), hopeless: true };
+    far.change(|behaviour| behaviour.closes = Some((Duration::from_millis(50), hopeless.clone())));
+    let pool = far.start(PoolConfig { ready: 1, ..config() });
+    pool.keep(KEY);
+    sleep(secs(3600)).await;
+    assert_eq!((far.attempts(), status(&pool).hopeless), (1, true));
+    // After so long, one request in a minute gets through.
+    let results = join_all((0..20).map(|_| pool.acquire(&KEY))).await;
+    assert_eq!((results.iter().flatten().count(), far.attempts()), (1, 2));
+    drop(results);
+    wait_ms(100).await;
+    for _ in 0..59 {
+        let error = pool.acquire(&KEY).await.unwrap_err();
+        assert!(matches!(&error, PoolError::Hopeless(Failure::Closed(closed)) if *closed == hopeless), "{error}");
+        sleep(secs(1)).await;
+    }
+    assert_eq!(far.attempts(), 2);
+    // Someone has changed the key.
+    far.change(|behaviour| behaviour.closes = None);
+    sleep(secs(2)).await;
+    let lease = pool.acquire(&KEY).await.unwrap();
+    assert!(matches!(pool.acquire(&KEY).await, Err(PoolError::Hopeless(_))), "not yet known to be good");
+    use_it(&lease);
+    assert!(pool.acquire(&KEY).await.is_ok());
+    assert_eq!((status(&pool).hopeless, status(&pool).proven), (false, true));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_without_hope_counts_as_such() {
+    let far = FarEnd::new(shared(4));
+    far.change(|behaviour| behaviour.refuses = Some(Refused { hopeless: true }));
+    let pool = far.start(config());
+    pool.keep(KEY);
+    sleep(secs(600)).await;
+    assert_eq!((far.attempts(), status(&pool).hopeless), (1, true));
+    let error = pool.acquire(&KEY).await.unwrap_err();
+    assert!(matches!(&error, PoolError::Hopeless(Failure::Connect(_))), "{error}");
+    assert_eq!(far.attempts(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_quota_used_up_in_the_middle_stops_the_keeper_although_the_connection_was_of_use() {
+    let far = FarEnd::new(Capacity::Once);
+    let pool = far.start(PoolConfig { ready: 2, ..config() });
+    let lease = pool.acquire(&KEY).await.unwrap();
+    use_it(&lease);
+    wait_ms(500).await;
+    let line = far.open().into_iter().find(|line| line.number == number(&lease)).unwrap();
+    line.hang_up(Closed { reason: "quota_exceeded".into(), hopeless: true });
+    wait_ms(1).await;
+    assert!(matches!(pool.acquire(&KEY).await, Err(PoolError::Hopeless(_))), "those that are open are as bad");
+    let before = far.attempts();
+    sleep(secs(300)).await;
+    assert_eq!((far.attempts(), far.open().len()), (before, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn errors_say_what_happened() {
+    let refused = Arc::new(Refused { hopeless: false });
+    let backoff: PoolError<Refused> =
+        PoolError::Backoff { after: Duration::from_millis(250), last: Failure::Connect(refused) };
+    assert_eq!(backoff.to_string(), "not connecting for another 250 ms: cannot connect: refused");
+    let hopeless: PoolError<Refused> = PoolError::Hopeless(Failure::Closed(closed("bad key")));
+    assert_eq!(hopeless.to_string(), "connection lost: bad key");
+}

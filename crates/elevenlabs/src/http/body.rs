@@ -1,0 +1,236 @@
+//! Sound as it comes over HTTP.
+
+use std::{collections::VecDeque, time::Duration};
+
+use bytes::Bytes;
+use reqwest::{Response, header::HeaderMap};
+use tokio::time::{Instant, timeout_at};
+
+use super::{
+    report::Reporter,
+    timed::{self, Lines},
+};
+use crate::{aligned::Alignment, error::ElevenLabsError, events::Totals};
+
+/// Longest whole answer, in bytes: about an hour of sound.
+const LONGEST_ANSWER: usize = 512 << 20;
+
+/// A piece of sound, in the format that was asked for. Its edges are anywhere, also within a sample.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Piece {
+    /// The sound; may be empty.
+    pub audio: Bytes,
+    /// When each character of the text is heard, where that was asked for.
+    pub alignment: Option<Alignment>,
+    /// The same for the text as it was spelled out.
+    pub normalized_alignment: Option<Alignment>,
+}
+
+/// What the head of an answer says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ResponseInfo {
+    /// Id of the request with the service: for its support, and for `previous_request_ids`.
+    pub request_id: Option<String>,
+    /// Id in the account's history.
+    pub history_item_id: Option<String>,
+    /// What it cost, in characters of the plan.
+    pub character_cost: Option<u64>,
+    /// The region that answered.
+    pub region: Option<String>,
+    /// Requests of the account at the same time, this one included.
+    pub current_concurrent_requests: Option<u64>,
+    /// How many the plan allows.
+    pub maximum_concurrent_requests: Option<u64>,
+}
+
+impl ResponseInfo {
+    pub(super) fn of(headers: &HeaderMap) -> Self {
+        let text = |name: &str| Some(headers.get(name)?.to_str().ok()?.to_owned());
+        let number = |name: &str| headers.get(name)?.to_str().ok()?.parse().ok();
+        Self {
+            request_id: text("request-id"),
+            history_item_id: text("history-item-id"),
+            character_cost: number("character-cost"),
+            region: text("x-region"),
+            current_concurrent_requests: number("current-concurrent-requests"),
+            maximum_concurrent_requests: number("maximum-concurrent-requests"),
+        }
+    }
+}
+
+/// The body of an answer. Dropping it ends the request.
+pub struct SpeechBody {
+    info: ResponseInfo,
+    chunks: Chunks,
+    shape: Shape,
+    ready: VecDeque<Piece>,
+    /// What comes after the pieces that are ready.
+    failed: Option<ElevenLabsError>,
+    over: bool,
+    reporter: Reporter,
+    totals: Totals,
+}
+
+/// How a body is to be read.
+pub(super) enum Shape {
+    /// Each chunk is sound.
+    Raw,
+    /// Each line is a JSON object.
+    Lines(Lines),
+    /// All of it is sound.
+    WholeRaw(Vec<u8>),
+    /// All of it is one JSON object.
+    WholeJson(Vec<u8>),
+}
+
+impl SpeechBody {
+    pub(super) fn new(
+        response: Response,
+        shape: Shape,
+        first_byte: Instant,
+        stall: Duration,
+        reporter: Reporter,
+    ) -> Self {
+        Self {
+            info: ResponseInfo::of(response.headers()),
+            chunks: Chunks { response, first_byte: Some(first_byte), stall },
+            shape,
+            ready: VecDeque::new(),
+            failed: None,
+            over: false,
+            reporter,
+            totals: Totals::default(),
+        }
+    }
+
+    /// What the head said.
+    pub fn info(&self) -> &ResponseInfo {
+        &self.info
+    }
+
+    /// The next piece of sound; `None` at the end of a body that came to its end.
+    ///
+    /// # Errors
+    /// [`ElevenLabsError::Lost`] when the body is cut, [`ElevenLabsError::Timeout`] when it stalls,
+    /// [`ElevenLabsError::Protocol`] when it makes no sense. After an error there is nothing more.
+    pub async fn next(&mut self) -> Option<Result<Piece, ElevenLabsError>> {
+        let next = self.advance().await?;
+        Some(next.map_err(|error| self.failed(error)))
+    }
+
+    /// Tells of an error that was found in the sound.
+    pub(super) fn failed(&self, error: ElevenLabsError) -> ElevenLabsError {
+        self.reporter.failed(error)
+    }
+
+    /// [`Self::next`] without telling of errors: while the request may be sent again, that is for the client to do.
+    pub(super) async fn advance(&mut self) -> Option<Result<Piece, ElevenLabsError>> {
+        loop {
+            if let Some(piece) = self.ready.pop_front() {
+                return Some(Ok(piece));
+            }
+            if self.over {
+                return self.failed.take().map(Err);
+            }
+            let read = match self.chunks.next().await {
+                Some(Ok(bytes)) => self.chunk(bytes),
+                Some(Err(error)) => Err(error),
+                None => self.end(),
+            };
+            if let Err(error) = read {
+                self.over = true;
+                self.failed = Some(error);
+            }
+        }
+    }
+
+    /// Puts back what [`Self::advance`] returned.
+    pub(super) fn put_back(&mut self, piece: Piece) {
+        self.ready.push_front(piece);
+    }
+
+    fn chunk(&mut self, bytes: Bytes) -> Result<(), ElevenLabsError> {
+        match &mut self.shape {
+            Shape::Raw => self.piece(raw(bytes)),
+            Shape::Lines(lines) => {
+                let mut pieces = Vec::new();
+                let read = lines.push(&bytes, |line| {
+                    pieces.push(timed::parse(line)?);
+                    Ok(())
+                });
+                // What came before a line that cannot be read is sound all the same.
+                pieces.into_iter().for_each(|piece| self.piece(piece));
+                read?;
+            }
+            Shape::WholeRaw(whole) | Shape::WholeJson(whole) if whole.len() + bytes.len() <= LONGEST_ANSWER => {
+                whole.extend_from_slice(&bytes);
+            }
+            Shape::WholeRaw(_) | Shape::WholeJson(_) => {
+                return Err(ElevenLabsError::Protocol("the answer has no end".to_owned()));
+            }
+        }
+        Ok(())
+    }
+
+    fn end(&mut self) -> Result<(), ElevenLabsError> {
+        self.over = true;
+        match &mut self.shape {
+            Shape::Raw => {}
+            Shape::Lines(lines) => {
+                if let Some(line) = lines.finish() {
+                    let piece = timed::parse(&line)?;
+                    self.piece(piece);
+                }
+            }
+            Shape::WholeRaw(whole) => {
+                let piece = raw(std::mem::take(whole).into());
+                self.piece(piece);
+            }
+            Shape::WholeJson(whole) => {
+                let piece = timed::parse(&std::mem::take(whole))?;
+                self.piece(piece);
+            }
+        }
+        self.reporter.ended(self.totals);
+        Ok(())
+    }
+
+    fn piece(&mut self, piece: Piece) {
+        if !piece.audio.is_empty() {
+            self.reporter.received(piece.audio.len());
+            self.totals.chunks += 1;
+            self.totals.bytes += piece.audio.len() as u64;
+        }
+        self.ready.push_back(piece);
+    }
+}
+
+fn raw(audio: Bytes) -> Piece {
+    Piece { audio, alignment: None, normalized_alignment: None }
+}
+
+/// The bytes of a body, with a limit on every silence.
+struct Chunks {
+    response: Response,
+    /// When the first byte is due; `None` once it has come.
+    first_byte: Option<Instant>,
+    stall: Duration,
+}
+
+impl Chunks {
+    async fn next(&mut self) -> Option<Result<Bytes, ElevenLabsError>> {
+        let begun = Instant::now();
+        let (what, due) = match self.first_byte {
+            Some(due) => ("first sound", due),
+            None => ("further sound", begun + self.stall),
+        };
+        match timeout_at(due, self.response.chunk()).await {
+            Ok(Ok(bytes)) => {
+                self.first_byte = None;
+                bytes.map(Ok)
+            }
+            Ok(Err(error)) => Some(Err(ElevenLabsError::Lost(error.without_url().into()))),
+            Err(_) => Some(Err(ElevenLabsError::Timeout { what, after: due.duration_since(begun) })),
+        }
+    }
+}

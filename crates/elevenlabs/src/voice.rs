@@ -1,0 +1,158 @@
+//! Who speaks a request, and how: the same rules over HTTP and WebSockets.
+
+use std::collections::BTreeMap;
+
+use evervoice_core::tts::{SpeechRequest, TtsError, VoiceInfo};
+use serde::Serialize;
+
+use crate::config::ElevenLabsSettings;
+
+/// How a voice sounds: `voice_settings` on the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct VoiceSettings {
+    /// 0 to 1.
+    pub stability: f32,
+    /// 0 to 1.
+    pub similarity_boost: f32,
+    /// 0 to 1.
+    pub style: f32,
+    /// Closer to the speaker, and slower.
+    pub use_speaker_boost: bool,
+    /// Pace, 0.7 to 1.2.
+    pub speed: f32,
+}
+
+impl VoiceSettings {
+    /// As configured, at a pace.
+    pub fn new(settings: &ElevenLabsSettings, speed: f32) -> Self {
+        Self {
+            stability: settings.voice_stability,
+            similarity_boost: settings.voice_similarity_boost,
+            style: settings.voice_style,
+            use_speaker_boost: settings.voice_use_speaker_boost,
+            speed,
+        }
+    }
+}
+
+/// What ElevenLabs has to know of a request besides its text.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Casting {
+    /// The voice.
+    pub voice_id: String,
+    /// The language, for models that take one.
+    pub language: Option<String>,
+    /// Pace, in [`ElevenLabsSettings::SPEED`].
+    pub speed: f32,
+}
+
+impl Casting {
+    /// Casts `request`.
+    ///
+    /// # Errors
+    /// [`TtsError::UnknownVoice`], [`TtsError::Speed`], [`TtsError::NothingToSpeak`]: another provider may be able to speak it.
+    pub fn of(request: &SpeechRequest, settings: &ElevenLabsSettings) -> Result<Self, TtsError> {
+        if !request.text().contains(char::is_alphanumeric) {
+            return Err(TtsError::NothingToSpeak);
+        }
+        Self::new(request.voice(), request.language(), request.speed(), settings)
+    }
+
+    /// Casts by name or id of the voice (`None` for the configured one), language and pace.
+    ///
+    /// # Errors
+    /// [`TtsError::UnknownVoice`], [`TtsError::Speed`].
+    pub fn new(
+        voice: Option<&str>,
+        language: Option<&str>,
+        speed: f32,
+        settings: &ElevenLabsSettings,
+    ) -> Result<Self, TtsError> {
+        let named = named(settings);
+        let voice_id = match voice {
+            None => settings.voice_id.clone(),
+            Some(wanted) => match named.get(wanted) {
+                Some(id) => id.clone(),
+                None if named.values().any(|id| id == wanted) => wanted.to_owned(),
+                None => {
+                    let known = named.into_keys().collect();
+                    return Err(TtsError::UnknownVoice { wanted: wanted.to_owned(), known });
+                }
+            },
+        };
+        let pace = speed * settings.voice_speed;
+        if !ElevenLabsSettings::SPEED.contains(&pace) {
+            return Err(TtsError::Speed { speed });
+        }
+        Ok(Self { voice_id, language: settings.language_for(language), speed: pace })
+    }
+}
+
+/// The voices that can be asked for by name.
+pub fn voices(settings: &ElevenLabsSettings, provider: &'static str, sample_rate: u32) -> Vec<VoiceInfo> {
+    let info = |(name, id): (String, String)| VoiceInfo {
+        default: id == settings.voice_id,
+        name,
+        languages: settings.language_code.iter().cloned().collect(),
+        provider,
+        sample_rate,
+    };
+    named(settings).into_iter().map(info).collect()
+}
+
+/// Voice ids by name. The configured voice has its id as its name when it has no other.
+fn named(settings: &ElevenLabsSettings) -> BTreeMap<String, String> {
+    let mut voices = settings.voices.clone();
+    if !voices.values().any(|id| *id == settings.voice_id) {
+        voices.insert(settings.voice_id.clone(), settings.voice_id.clone());
+    }
+    voices
+}
+
+#[cfg(test)]
+mod tests {
+    use evervoice_core::tts::SpeechLimits;
+
+    use super::*;
+
+    fn settings() -> ElevenLabsSettings {
+        ElevenLabsSettings {
+            voice_id: "id-1".into(),
+            model_id: "eleven_flash_v2_5".into(),
+            voices: [("anna".to_owned(), "id-2".to_owned())].into(),
+            ..Default::default()
+        }
+    }
+
+    fn cast(voice: Option<&str>, speed: f32) -> Result<Casting, TtsError> {
+        Casting::new(voice, Some("ru-RU"), speed, &settings())
+    }
+
+    #[test]
+    fn a_voice_goes_by_name_or_id() {
+        for (voice, id) in [(None, "id-1"), (Some("anna"), "id-2"), (Some("id-2"), "id-2"), (Some("id-1"), "id-1")] {
+            let casting = cast(voice, 1.0).unwrap();
+            assert_eq!((casting.voice_id.as_str(), casting.language.as_deref()), (id, Some("ru")));
+        }
+        let Err(TtsError::UnknownVoice { known, .. }) = cast(Some("bob"), 1.0) else { panic!("nobody knows bob") };
+        assert_eq!(known, ["anna", "id-1"]);
+        let listed = voices(&settings(), "elevenlabs_ws", 16_000);
+        assert_eq!(
+            listed.iter().map(|voice| (voice.name.as_str(), voice.default)).collect::<Vec<_>>(),
+            [("anna", false), ("id-1", true)]
+        );
+    }
+
+    #[test]
+    fn the_pace_is_within_what_the_service_takes() {
+        assert_eq!(cast(None, 1.2).unwrap().speed, 1.2);
+        assert!(matches!(cast(None, 1.3), Err(TtsError::Speed { speed: 1.3 })));
+        assert!(matches!(cast(None, 0.5), Err(TtsError::Speed { .. })));
+    }
+
+    #[test]
+    fn marks_alone_are_not_spoken() {
+        let request = SpeechRequest::new("… !".into(), None, None, None, SpeechLimits { max_chars: 10 }).unwrap();
+        assert!(matches!(Casting::of(&request, &settings()), Err(TtsError::NothingToSpeak)));
+    }
+}

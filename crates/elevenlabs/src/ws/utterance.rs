@@ -1,0 +1,400 @@
+//! One text over a socket: an explicit state machine.
+//!
+//! | state | ends with | when |
+//! |---|---|---|
+//! | waiting | speaking | the first sound comes; `ws_first_audio_timeout_sec` |
+//! | speaking | heard | all text was sent, and alignments say that all of it was heard; `ws_stall_timeout_sec` between pieces |
+//! | heard | over | the service says so, or keeps silent for [`GRACE`] |
+//!
+//! An error ends every state, but nobody is told of one once all was heard. When a socket that had waited in the pool fails
+//! before the first sound, [`Utterance::recover`] says all again on a fresh one; later nothing is ever said again.
+
+use std::{collections::VecDeque, future::Future, pin::Pin, sync::Arc, time::Duration};
+
+use evervoice_core::{
+    audio::AudioChunk,
+    pool::{Closed, Connection, Lease, Pool},
+};
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::{
+    connector::{Key, WsConnector},
+    context::{Context, Sound},
+    script,
+};
+use crate::{
+    aligned::Aligned,
+    config::ElevenLabsSettings,
+    decode::Decoder,
+    error::ElevenLabsError,
+    events::{Events, Totals},
+    format::Codec,
+    protocol::ClientMessage,
+};
+
+/// How long to wait for the word that it is over when all has been heard. Its listener has all the sound by then.
+const GRACE: Duration = Duration::from_secs(1);
+/// How long a socket that had waited may take to give a sign of life: much less than the first sound may take.
+const ALIVE: Duration = Duration::from_secs(2);
+
+/// What every utterance needs.
+pub(super) struct Line {
+    pub settings: Arc<ElevenLabsSettings>,
+    pub pool: Pool<WsConnector>,
+    pub events: Events,
+}
+
+impl Line {
+    /// Writes an error down. It leaves without the key.
+    fn told(&self, request_id: &str, error: ElevenLabsError) -> ElevenLabsError {
+        let error = error.without(&self.settings.api_key);
+        let text = error.to_string();
+        if matches!(error, ElevenLabsError::Protocol(_) | ElevenLabsError::Decode(_)) {
+            self.events.tts_protocol_error(request_id, &text);
+        }
+        self.events.tts_ws_error(request_id, error.failure(), &text);
+        error
+    }
+}
+
+/// Who shall speak, and for whom.
+#[derive(Debug, Clone)]
+pub(super) struct Order {
+    pub key: Key,
+    pub speed: f32,
+    pub request_id: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Waiting,
+    Speaking,
+    Heard,
+    Over,
+}
+
+/// A place on a socket, and what is known of the sound that comes there.
+struct Place {
+    context: Context,
+    /// Whether the socket had waited in the pool, so that it may have died unseen.
+    waited: bool,
+    /// The sign of life of one that had.
+    alive: Option<Pin<Box<dyn Future<Output = Result<(), ElevenLabsError>> + Send>>>,
+    decoder: Decoder,
+    aligned: Aligned,
+}
+
+/// An utterance on a socket. Dropping it cancels it.
+pub(super) struct Utterance {
+    line: Arc<Line>,
+    order: Order,
+    place: Place,
+    state: State,
+    failed: Option<ElevenLabsError>,
+    /// All text so far.
+    text: String,
+    /// Whether the text was whole from the beginning.
+    whole: bool,
+    /// Whether no more text will come.
+    finished: bool,
+    /// Whether the service shall speak all it has, and not wait for more text.
+    awaited: bool,
+    /// Whether the service was told that no more text comes.
+    closed: bool,
+    /// Text messages sent.
+    texts: u64,
+    ready: VecDeque<AudioChunk>,
+    /// When something must have come.
+    due: Option<Instant>,
+    began: Instant,
+    totals: Totals,
+}
+
+impl Utterance {
+    /// Sends `text`: all of it, or when not `whole` its first piece.
+    pub async fn begin(line: Arc<Line>, order: Order, text: &str, whole: bool) -> Result<Self, ElevenLabsError> {
+        let began = Instant::now();
+        let opening = Opening { line: &line, order: &order, text, finished: whole, flush: whole };
+        let place = opening.place().await.map_err(|error| line.told(&order.request_id, error))?;
+        let auto_mode = line.settings.ws_auto_mode;
+        let mut utterance = Self {
+            line,
+            order,
+            place,
+            state: State::Waiting,
+            failed: None,
+            text: text.to_owned(),
+            whole,
+            finished: whole,
+            awaited: whole || auto_mode,
+            closed: false,
+            texts: 0,
+            ready: VecDeque::new(),
+            due: None,
+            began,
+            totals: Totals::default(),
+        };
+        utterance.sent(text);
+        Ok(utterance)
+    }
+
+    /// Samples per second of the chunks, in Hz.
+    pub fn sample_rate(&self) -> u32 {
+        self.place.decoder.sample_rate()
+    }
+
+    /// Whether no more text will come.
+    pub fn finished(&self) -> bool {
+        self.finished
+    }
+
+    /// Sends a further piece of text, and with `flush` asks for the sound of all so far. After an error it is part of what
+    /// [`Self::recover`] says.
+    ///
+    /// # Errors
+    /// [`ElevenLabsError`]: the socket is gone.
+    pub async fn push_text(&mut self, text: &str, flush: bool) -> Result<(), ElevenLabsError> {
+        self.text.push_str(text);
+        self.place.aligned.append(text);
+        self.awaited = flush || self.line.settings.ws_auto_mode;
+        self.place.context.send(vec![script::text(&self.place.context, text, false, flush)]).await?;
+        self.sent(text);
+        Ok(())
+    }
+
+    /// Asks for the sound of all text so far.
+    ///
+    /// # Errors
+    /// [`ElevenLabsError`]: the socket is gone.
+    pub async fn flush(&mut self) -> Result<(), ElevenLabsError> {
+        self.awaited = true;
+        self.place.context.send(vec![self.place.context.encode(ClientMessage::Flush)]).await?;
+        self.wait_on();
+        Ok(())
+    }
+
+    /// No more text will come.
+    ///
+    /// # Errors
+    /// [`ElevenLabsError`]: the socket is gone.
+    pub async fn finish(&mut self) -> Result<(), ElevenLabsError> {
+        self.finished = true;
+        // On a socket for one utterance the end itself is a flush, and a flush would be a space more.
+        if !self.place.context.single() {
+            self.flush().await?;
+        }
+        self.awaited = true;
+        self.close_context();
+        self.wait_on();
+        Ok(())
+    }
+
+    /// Tells the service that we are still there.
+    pub async fn keep_alive(&mut self) -> Result<(), ElevenLabsError> {
+        self.place.context.send(vec![self.place.context.encode(ClientMessage::KeepAlive)]).await
+    }
+
+    /// The next chunk; `None` when all has been spoken. After an error only [`Self::recover`] goes on. Cancel safe.
+    pub async fn next(&mut self) -> Option<Result<AudioChunk, ElevenLabsError>> {
+        loop {
+            if let Some(chunk) = self.ready.pop_front() {
+                return Some(Ok(chunk));
+            }
+            if let Some(error) = self.failed.take() {
+                return Some(Err(error));
+            }
+            if self.state == State::Over {
+                return None;
+            }
+            let outcome = tokio::select! {
+                biased;
+                received = self.place.context.next() => match received {
+                    Ok(sound) => self.received(sound),
+                    Err(_) if self.state == State::Heard => self.end(),
+                    Err(error) => Err(error),
+                },
+                alive = sign_of_life(&mut self.place.alive) => {
+                    self.place.alive = None;
+                    alive
+                }
+                () = sleep_until(self.due.unwrap_or_else(Instant::now)), if self.due.is_some() => match self.state {
+                    State::Heard => self.end(),
+                    _ => Err(self.too_late()),
+                },
+            };
+            if let Err(error) = outcome {
+                self.state = State::Over;
+                self.failed = Some(self.line.told(&self.order.request_id, error));
+            }
+        }
+    }
+
+    /// After an error of [`Self::next`] or of sending: says all again on a fresh socket, if that one had waited and nothing was
+    /// heard yet.
+    ///
+    /// # Errors
+    /// `error` when not, or why the fresh one failed.
+    pub async fn recover(&mut self, error: ElevenLabsError) -> Result<(), ElevenLabsError> {
+        if !self.place.waited || self.totals.chunks > 0 || !error.repeatable() {
+            return Err(error);
+        }
+        let Self { line, order, text, finished, awaited, .. } = self;
+        let opening = Opening { line, order, text, finished: *finished, flush: *awaited };
+        self.place = opening.fresh_place().await.map_err(|error| self.line.told(&self.order.request_id, error))?;
+        (self.state, self.whole, self.closed, self.due) = (State::Waiting, self.finished, false, None);
+        let text = self.text.clone();
+        self.sent(&text);
+        Ok(())
+    }
+
+    /// Text is on its way.
+    fn sent(&mut self, text: &str) {
+        self.texts += 1;
+        let chars = text.chars().count();
+        self.line.events.ws_send_text(&self.order.request_id, self.texts, chars, self.texts == 1);
+        self.closed |= self.finished && self.place.context.single();
+        self.wait_on();
+    }
+
+    /// Something came.
+    fn received(&mut self, sound: Sound) -> Result<(), ElevenLabsError> {
+        let Sound { bytes, alignment, last } = sound;
+        if !bytes.is_empty() {
+            self.line.events.ws_recv_audio(&self.order.request_id, bytes.len());
+            if self.totals.chunks == 0 {
+                self.line.events.ws_first_audio(&self.order.request_id, self.began.elapsed(), bytes.len());
+            }
+            self.totals.chunks += 1;
+            self.totals.bytes += bytes.len() as u64;
+            self.state = State::Speaking;
+        }
+        let samples = self.place.decoder.push(&bytes)?;
+        self.ready.extend(self.place.aligned.push(samples, alignment.as_ref()));
+        if last {
+            self.line.events.ws_final_received(&self.order.request_id);
+            return self.end();
+        }
+        if self.state == State::Speaking {
+            self.close_context();
+        }
+        self.due = None;
+        self.wait_on();
+        Ok(())
+    }
+
+    /// Tells a context that no more text comes, when that cannot overtake the text: it was seen to, within ms of it.
+    fn close_context(&mut self) {
+        // Nobody can tell what has been heard; sound that comes after the last text is as good a sign as there is.
+        let unknown = self.place.aligned.text_end().is_none();
+        let safe = self.whole || unknown || self.place.aligned.heard_all() || self.place.context.single();
+        if self.finished && !self.closed && safe {
+            self.closed = self.place.context.try_close();
+        }
+    }
+
+    /// Sets when something must have come, unless that is set already or nothing is due.
+    fn wait_on(&mut self) {
+        let known = self.place.aligned.text_end().is_some();
+        let heard = self.place.aligned.heard_all();
+        if self.finished && heard {
+            self.state = State::Heard;
+        }
+        let due = self.finished || (self.awaited && (self.state == State::Waiting || (known && !heard)));
+        if !due {
+            self.due = None;
+        } else if self.due.is_none() {
+            self.due = Some(Instant::now() + self.patience());
+        }
+    }
+
+    fn patience(&self) -> Duration {
+        let settings = &self.line.settings;
+        match self.state {
+            State::Waiting => Duration::from_secs_f64(settings.ws_first_audio_timeout_sec),
+            State::Speaking => Duration::from_secs_f64(settings.ws_stall_timeout_sec),
+            State::Heard | State::Over => GRACE,
+        }
+    }
+
+    fn too_late(&self) -> ElevenLabsError {
+        let what = if self.state == State::Waiting { "first sound" } else { "further sound" };
+        ElevenLabsError::Timeout { what, after: self.patience() }
+    }
+
+    /// All that will come has come.
+    fn end(&mut self) -> Result<(), ElevenLabsError> {
+        let spent = Decoder::new(self.order.key.format)?;
+        let left = std::mem::replace(&mut self.place.decoder, spent).finish()?;
+        self.ready.extend(self.place.aligned.push(left, None));
+        self.place.aligned.finish().map_err(|incomplete| match self.totals.chunks {
+            0 => ElevenLabsError::Silent,
+            _ => ElevenLabsError::Incomplete { text_end: incomplete.text_end },
+        })?;
+        self.state = State::Over;
+        self.totals.elapsed = self.began.elapsed();
+        self.line.events.ws_stream_end(&self.order.request_id, self.totals);
+        Ok(())
+    }
+}
+
+/// Waits for the sign of life, if there is one to wait for.
+async fn sign_of_life(
+    alive: &mut Option<Pin<Box<dyn Future<Output = Result<(), ElevenLabsError>> + Send>>>,
+) -> Result<(), ElevenLabsError> {
+    match alive {
+        Some(alive) => alive.await,
+        None => std::future::pending().await,
+    }
+}
+
+/// What is needed to begin, once or again.
+struct Opening<'a> {
+    line: &'a Line,
+    order: &'a Order,
+    text: &'a str,
+    finished: bool,
+    flush: bool,
+}
+
+impl Opening<'_> {
+    /// On a socket of the pool. One that turns out to be gone is replaced by a fresh one.
+    async fn place(&self) -> Result<Place, ElevenLabsError> {
+        let lease = self.line.pool.acquire(&self.order.key).await?;
+        let waited = lease.waited();
+        match self.open(lease).await {
+            Err(error) if waited && error.repeatable() => self.fresh_place().await,
+            opened => opened,
+        }
+    }
+
+    /// On a socket that has not waited.
+    async fn fresh_place(&self) -> Result<Place, ElevenLabsError> {
+        let lease = self.line.pool.acquire_fresh(&self.order.key).await?;
+        let place = self.open(lease).await?;
+        Ok(Place { waited: false, alive: None, ..place })
+    }
+
+    async fn open(&self, lease: Lease<WsConnector>) -> Result<Place, ElevenLabsError> {
+        let Self { line: Line { settings, .. }, order: Order { key, speed, .. }, text, finished, flush } = *self;
+        let waited = lease.waited();
+        let (connection, slot) = lease.into_parts();
+        let messages = |context: &Context| match finished {
+            true => script::whole(context, settings, *speed, text),
+            false => vec![script::open(context, settings, *speed), script::text(context, text, true, flush)],
+        };
+        let context = connection.open(slot, messages).await?;
+        let alive = waited.then(|| {
+            Box::pin(async move {
+                let lost = |closed: Closed| ElevenLabsError::Closed { code: None, reason: closed.reason };
+                match timeout(ALIVE, connection.ping()).await {
+                    Ok(answer) => answer.map_err(lost),
+                    Err(_) => Err(ElevenLabsError::Timeout { what: "sign of life", after: ALIVE }),
+                }
+            }) as Pin<Box<_>>
+        });
+        let exact = matches!(key.format.codec(), Codec::Pcm | Codec::Ulaw | Codec::Alaw);
+        let decoder = Decoder::new(key.format)?;
+        let aligned = Aligned::new(text, decoder.sample_rate(), exact && !settings.ws_enable_ssml_parsing);
+        Ok(Place { context, waited, alive, decoder, aligned })
+    }
+}
