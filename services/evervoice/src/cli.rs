@@ -75,6 +75,7 @@ fn settings(directory: &std::path::Path) -> Result<HouseSettings, BoxError> {
 async fn serve(settings: HouseSettings) -> Result<(), BoxError> {
     let began = Instant::now();
     let lifecycle = Lifecycle::new();
+    cli::raise_file_limit();
     cli::stop_on_signals(&lifecycle)?;
     let house = House::start(settings, &lifecycle).await?;
     let ms = began.elapsed().as_secs_f64() * 1000.0;

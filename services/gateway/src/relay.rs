@@ -35,6 +35,10 @@ use crate::upstream::Upstream;
 /// Greatest message, in bytes. The services have smaller limits of their own.
 pub const MAX_MESSAGE: usize = 4 << 20;
 
+/// Bytes to read messages into, for each side; a longer message takes more while it is read. The library's own size, 128 KiB,
+/// would be held by every silent socket.
+pub const READ_BUFFER: usize = 8 * 1024;
+
 /// When the gateway stops, a WebSocket on which nothing has passed either way for so long is closed. One that speaks or
 /// listens never is that quiet.
 const QUIET: Duration = Duration::from_secs(5);
@@ -63,6 +67,7 @@ pub async fn connect(upstream: &Upstream, path: &str, query: Option<&str>, id: &
             request.headers_mut().insert(REQUEST_ID, id);
         }
         let limits = WebSocketConfig::default().max_message_size(Some(MAX_MESSAGE)).max_frame_size(Some(MAX_MESSAGE));
+        let limits = limits.read_buffer_size(READ_BUFFER);
         client_async_with_config(request, stream, Some(limits)).await
     });
     match opened.await {

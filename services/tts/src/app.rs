@@ -1,20 +1,21 @@
 //! From settings to routes.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use axum::Router;
 use evervoice_core::{
-    service::{BoxError, HealthCheck, Part, Service, Shell, ops::Status, settings},
+    service::{BoxError, HealthCheck, Lifecycle, Part, Service, Shell, ops::Status, settings},
     tts::TtsProvider,
 };
+use evervoice_elevenlabs::{HttpProvider, WebSocketProvider};
 use evervoice_voice::{LocalVoices, LocalVoicesConfig, VoiceEngine, load_built_in, load_directory};
 
 use crate::{
-    config::{LocalSettings, TtsSettings},
+    config::{LocalSettings, ProviderChoice, ProviderName, TtsSettings},
     events::Events,
     http,
-    speech::Speech,
+    speech::{Chain, Speech, breaker::BreakerSettings},
 };
 
 /// The text-to-speech service.
@@ -35,14 +36,61 @@ impl Service for Tts {
     }
 
     async fn build(settings: TtsSettings, shell: &Shell) -> Result<(Router, Arc<dyn HealthCheck>), BoxError> {
-        let local = settings.local.clone();
-        let provider: Arc<dyn TtsProvider> =
-            Arc::new(tokio::task::spawn_blocking(move || local_voices(&local)).await??);
         let events = shell.register(Events::register);
-        let speech = Arc::new(Speech::new(Arc::clone(&provider), &settings.speech, events));
-        let health = Arc::new(Health { provider, speech: Arc::clone(&speech) });
+        let chain = Arc::new(chain(&settings, &events, shell).await?);
+        let speech = Arc::new(Speech::new(Arc::clone(&chain), &settings.speech, events));
+        let health = Arc::new(Health { chain, speech: Arc::clone(&speech) });
         Ok((http::routes(settings, speech, shell.lifecycle.clone()), health))
     }
+}
+
+/// Everyone who may speak, warm.
+async fn chain(settings: &TtsSettings, events: &Events, shell: &Shell) -> Result<Chain, BoxError> {
+    let names = settings.providers();
+    let elevenlabs = Arc::new(settings.elevenlabs.clone());
+    let metrics = names
+        .iter()
+        .any(|name| *name != ProviderName::Local)
+        .then(|| shell.register(evervoice_elevenlabs::Events::register))
+        .unwrap_or_else(evervoice_elevenlabs::Events::unregistered);
+    let mut providers: Vec<Arc<dyn TtsProvider>> = Vec::new();
+    for name in &names {
+        providers.push(match name {
+            ProviderName::ElevenLabsWs => {
+                let provider = WebSocketProvider::start(Arc::clone(&elevenlabs), metrics.clone())?;
+                close_at_the_end(provider.clone(), shell.lifecycle.clone());
+                Arc::new(provider)
+            }
+            ProviderName::ElevenLabsHttp => Arc::new(HttpProvider::new(settings.elevenlabs.clone(), metrics.clone())?),
+            ProviderName::Local => {
+                let local = settings.local.clone();
+                Arc::new(tokio::task::spawn_blocking(move || local_voices(&local)).await??)
+            }
+        });
+    }
+    let speech = &settings.speech;
+    let breaker = BreakerSettings {
+        failures: speech.breaker_failures,
+        open: Duration::from_secs_f64(speech.breaker_open),
+        longest: Duration::from_secs_f64(speech.breaker_longest),
+    };
+    let chain = Chain::new(providers, breaker, Duration::from_secs_f64(speech.first_audio_timeout), events.clone());
+    events.config_loaded(&settings.elevenlabs, &chain.names());
+    if names == [ProviderName::Local] && settings.provider == ProviderChoice::Auto {
+        events.elevenlabs_off(&settings.elevenlabs.missing());
+    } else if settings.elevenlabs.optimize_streaming_latency == Some(4) {
+        events.latency_mode_warning();
+    }
+    Ok(chain)
+}
+
+/// Closes idle sockets when the last utterance may have begun, not before.
+fn close_at_the_end(provider: WebSocketProvider, lifecycle: Lifecycle) {
+    tokio::spawn(async move {
+        lifecycle.closing().await;
+        lifecycle.sockets_done().await;
+        provider.drain().await;
+    });
 }
 
 fn local_voices(settings: &LocalSettings) -> Result<LocalVoices, BoxError> {
@@ -71,19 +119,17 @@ fn local_voices(settings: &LocalSettings) -> Result<LocalVoices, BoxError> {
 }
 
 struct Health {
-    provider: Arc<dyn TtsProvider>,
+    chain: Arc<Chain>,
     speech: Arc<Speech>,
 }
 
 #[async_trait]
 impl HealthCheck for Health {
     async fn parts(&self) -> BTreeMap<String, Part> {
-        let voices: Vec<String> = self.provider.voices().into_iter().map(|voice| voice.name).collect();
         let (active, limit) = self.speech.load();
         let speech = Part::new(if active < limit { Status::Ok } else { Status::Degraded });
-        BTreeMap::from([
-            (self.provider.name().to_owned(), Part::new(Status::Ok).with("voices", voices)),
-            ("speech".to_owned(), speech.with("active", active).with("limit", limit)),
-        ])
+        let mut parts = self.chain.parts();
+        parts.insert("speech".to_owned(), speech.with("active", active).with("limit", limit));
+        parts
     }
 }

@@ -6,11 +6,19 @@ use evervoice_core::{
     config::{Mistakes, Settings},
     service::settings::{LogSettings, ServerSettings},
 };
+use evervoice_elevenlabs::ElevenLabsSettings;
 use serde::{Deserialize, Serialize};
 
 /// All settings.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TtsSettings {
+    /// Who may speak.
+    pub provider: ProviderChoice,
+    /// The providers in order: the next one is asked when one fails.
+    pub chain: Vec<ProviderName>,
+    /// ElevenLabs.
+    #[serde(flatten)]
+    pub elevenlabs: ElevenLabsSettings,
     /// Where to listen.
     pub server: ServerSettings,
     /// How to log.
@@ -19,6 +27,32 @@ pub struct TtsSettings {
     pub speech: SpeechSettings,
     /// The voices of this machine.
     pub local: LocalSettings,
+}
+
+/// Key `provider`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ProviderChoice {
+    /// ElevenLabs when it has all it needs, and the local voice.
+    Auto,
+    /// ElevenLabs must have all it needs; the local voice is behind it when `chain` says so.
+    ElevenLabs,
+    /// The local voice alone.
+    Local,
+}
+
+/// A provider in `chain`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProviderName {
+    /// ElevenLabs over a warm WebSocket.
+    #[serde(rename = "elevenlabs_ws")]
+    ElevenLabsWs,
+    /// ElevenLabs over HTTP.
+    #[serde(rename = "elevenlabs_http")]
+    ElevenLabsHttp,
+    /// The voices of this machine.
+    Local,
 }
 
 /// Key `speech`.
@@ -36,6 +70,16 @@ pub struct SpeechSettings {
     pub socket_idle_timeout: f64,
     /// Utterances that may wait on one WebSocket.
     pub socket_queue: usize,
+    /// How long a text that comes in pieces may pause, in seconds.
+    pub text_timeout: f64,
+    /// How long a provider has for its first sound before the next one is asked, in seconds.
+    pub first_audio_timeout: f64,
+    /// Failures in a row after which a provider is left alone.
+    pub breaker_failures: u32,
+    /// For how long, the first time, in seconds.
+    pub breaker_open: f64,
+    /// For how long at most, in seconds.
+    pub breaker_longest: f64,
 }
 
 /// Key `local`.
@@ -56,6 +100,9 @@ pub struct LocalSettings {
 impl Default for TtsSettings {
     fn default() -> Self {
         Self {
+            provider: ProviderChoice::Auto,
+            chain: vec![ProviderName::ElevenLabsWs, ProviderName::ElevenLabsHttp, ProviderName::Local],
+            elevenlabs: ElevenLabsSettings::default(),
             server: ServerSettings::on_port(8082),
             log: LogSettings::default(),
             speech: SpeechSettings {
@@ -65,6 +112,11 @@ impl Default for TtsSettings {
                 max_sockets: 1000,
                 socket_idle_timeout: 300.0,
                 socket_queue: 16,
+                text_timeout: 20.0,
+                first_audio_timeout: 4.0,
+                breaker_failures: 3,
+                breaker_open: 5.0,
+                breaker_longest: 60.0,
             },
             local: LocalSettings {
                 threads: None,
@@ -79,6 +131,12 @@ impl Default for TtsSettings {
 
 impl Settings for TtsSettings {
     const VARIABLES: &'static [(&'static str, &'static str)] = &[
+        ElevenLabsSettings::VARIABLES[0],
+        ElevenLabsSettings::VARIABLES[1],
+        ElevenLabsSettings::VARIABLES[2],
+        ElevenLabsSettings::VARIABLES[3],
+        ElevenLabsSettings::VARIABLES[4],
+        ("TTS_PROVIDER", "provider"),
         ("BIND_ADDRESS", "server.bind_address"),
         ("TTS_PORT", "server.port"),
         ("TTS_MAX_CHARS", "speech.max_chars"),
@@ -100,6 +158,12 @@ impl Settings for TtsSettings {
         mistakes.range("speech.socket_idle_timeout", self.speech.socket_idle_timeout, 1.0..=86_400.0);
         mistakes.range("speech.max_sockets", self.speech.max_sockets, 1..=100_000);
         mistakes.range("speech.socket_queue", self.speech.socket_queue, 1..=1_000);
+        mistakes.range("speech.text_timeout", self.speech.text_timeout, 0.1..=3600.0);
+        mistakes.range("speech.first_audio_timeout", self.speech.first_audio_timeout, 0.1..=60.0);
+        mistakes.range("speech.breaker_failures", self.speech.breaker_failures, 1..=1_000);
+        mistakes.range("speech.breaker_open", self.speech.breaker_open, 0.1..=3600.0);
+        mistakes.range("speech.breaker_longest", self.speech.breaker_longest, self.speech.breaker_open..=3600.0);
+        self.check_providers(mistakes);
         if let Some(threads) = self.local.threads {
             mistakes.range("local.threads", threads, 1..=256);
         }
@@ -109,11 +173,87 @@ impl Settings for TtsSettings {
     }
 }
 
+impl TtsSettings {
+    /// Who speaks, in order: `chain` without those that are switched off.
+    pub fn providers(&self) -> Vec<ProviderName> {
+        let elevenlabs = match self.provider {
+            ProviderChoice::Auto => self.elevenlabs.missing().is_empty(),
+            ProviderChoice::ElevenLabs => true,
+            ProviderChoice::Local => false,
+        };
+        self.chain.iter().copied().filter(|name| *name == ProviderName::Local || elevenlabs).collect()
+    }
+
+    fn check_providers(&self, mistakes: &mut Mistakes) {
+        self.elevenlabs.check(mistakes);
+        let missing = self.elevenlabs.missing();
+        if self.provider == ProviderChoice::ElevenLabs {
+            for key in missing {
+                let variable = ElevenLabsSettings::VARIABLES.iter().find(|(_, of)| *of == key).map(|(name, _)| *name);
+                let what = format!("is missing, and provider is elevenlabs; set {}", variable.unwrap_or(key));
+                mistakes.add(key, what);
+            }
+        }
+        if self.chain.iter().enumerate().any(|(at, name)| self.chain[..at].contains(name)) {
+            mistakes.add("chain", "names a provider twice");
+        }
+        let providers = self.providers();
+        if providers.is_empty() {
+            mistakes.add("chain", "leaves nobody who could speak");
+        }
+        if providers.contains(&ProviderName::ElevenLabsWs) && !self.elevenlabs.model_has_websocket() {
+            let what = format!(
+                "{} has no WebSocket interface; take elevenlabs_ws out of chain, or another model such as eleven_flash_v2_5",
+                self.elevenlabs.model_id
+            );
+            mistakes.add("model_id", what);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::Path;
 
     use super::*;
+
+    fn mistakes(change: impl FnOnce(&mut TtsSettings)) -> Vec<String> {
+        let mut settings = TtsSettings::default();
+        settings.elevenlabs.api_key = "sk_secret".into();
+        settings.elevenlabs.voice_id = "voice".into();
+        settings.elevenlabs.model_id = "eleven_flash_v2_5".into();
+        change(&mut settings);
+        let mut mistakes = Mistakes::default();
+        settings.check(&mut mistakes);
+        mistakes.list().iter().map(|mistake| mistake.place.clone()).collect()
+    }
+
+    #[test]
+    fn elevenlabs_is_switched_off_or_asked_for() {
+        assert_eq!(TtsSettings::default().providers(), [ProviderName::Local]);
+        assert_eq!(mistakes(|_| {}), Vec::<String>::new());
+        let asked = |settings: &mut TtsSettings| {
+            settings.provider = ProviderChoice::ElevenLabs;
+            settings.elevenlabs = ElevenLabsSettings::default();
+        };
+        assert_eq!(mistakes(asked), ["api_key", "voice_id", "model_id"]);
+        assert_eq!(mistakes(|settings| settings.elevenlabs.model_id = "eleven_v3".into()), ["model_id"]);
+        let http_only = |settings: &mut TtsSettings| {
+            settings.elevenlabs.model_id = "eleven_v3".into();
+            settings.chain.remove(0);
+        };
+        assert_eq!(mistakes(http_only), Vec::<String>::new());
+        assert_eq!(mistakes(|settings| settings.chain.clear()), ["chain"]);
+    }
+
+    #[test]
+    fn a_resolved_configuration_shows_no_secret() {
+        let variables = [("ELEVEN_API_KEY", "sk_secret"), ("ELEVEN_VOICE_ID", "v"), ("ELEVEN_MODEL_ID", "m")];
+        let settings: TtsSettings = evervoice_core::config::load(None, &variables.into_iter().collect()).unwrap();
+        assert_eq!(settings.elevenlabs.api_key.expose(), "sk_secret");
+        let printed = serde_json::to_string(&settings).unwrap() + &format!("{settings:?}");
+        assert!(printed.contains("***") && !printed.contains("sk_secret"), "{printed}");
+    }
 
     /// The file is the manual: it names every key, with its default.
     #[test]

@@ -1,15 +1,36 @@
 //! Each thing worth knowing, once: as a log line and as a metric.
 
-use evervoice_core::service::observe::ms_histogram;
+use evervoice_core::{
+    service::observe::ms_histogram,
+    tts::{ProviderFailure, TtsError},
+};
+use evervoice_elevenlabs::ElevenLabsSettings;
+use std::sync::atomic::AtomicU64;
+
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::Registry,
 };
 
+use crate::speech::breaker::State;
+
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ByProvider {
     provider: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Failed {
+    provider: &'static str,
+    failure: &'static str,
+    when: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Switched {
+    from: &'static str,
+    to: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -26,6 +47,9 @@ pub struct Events {
     audio_ms: Family<ByProvider, Counter>,
     rejected: Counter,
     active: Gauge,
+    failed: Family<Failed, Counter>,
+    switched: Family<Switched, Counter>,
+    breakers: Family<ByProvider, Gauge<f64, AtomicU64>>,
 }
 
 /// What an utterance came to.
@@ -46,13 +70,92 @@ impl Events {
             audio_ms: Family::default(),
             rejected: Counter::default(),
             active: Gauge::default(),
+            failed: Family::default(),
+            switched: Family::default(),
+            breakers: Family::default(),
         };
         registry.register("tts_first_audio_ms", "Request to first audio, ms", events.first_audio.clone());
         registry.register("tts_utterances", "Utterances by provider and how they ended", events.utterances.clone());
         registry.register("tts_audio_ms", "Speech made, ms", events.audio_ms.clone());
         registry.register("tts_rejected", "Utterances refused because too many were spoken", events.rejected.clone());
         registry.register("tts_active", "Utterances being spoken", events.active.clone());
+        registry.register(
+            "tts_provider_failed",
+            "Providers that failed, before the first sound or within",
+            events.failed.clone(),
+        );
+        registry.register(
+            "tts_provider_switch",
+            "Utterances that another provider went on with",
+            events.switched.clone(),
+        );
+        registry.register(
+            "tts_breaker",
+            "0 closed, 0.5 half open, 1 open: nobody is sent there",
+            events.breakers.clone(),
+        );
         events
+    }
+
+    /// The settings of ElevenLabs, without the key.
+    pub fn config_loaded(&self, settings: &ElevenLabsSettings, chain: &[&'static str]) {
+        let ElevenLabsSettings { http_base_url, ws_base_url, voice_id, model_id, ws_auto_mode, .. } = settings;
+        let osl = settings.optimize_streaming_latency;
+        let chain = chain.join(",");
+        tracing::info!(
+            event = "tts_config_loaded",
+            http_base_url,
+            ws_base_url,
+            voice_id,
+            model_id,
+            osl,
+            ws_auto_mode,
+            chain
+        );
+    }
+
+    /// The fastest mode costs quality.
+    pub fn latency_mode_warning(&self) {
+        let note = "optimize_streaming_latency 4 is the fastest mode and may reduce quality";
+        tracing::warn!(event = "tts_latency_mode_warning", note);
+    }
+
+    /// Nobody asked for ElevenLabs, and something is missing for it.
+    pub fn elevenlabs_off(&self, missing: &[&str]) {
+        let missing = missing.join(", ");
+        tracing::info!(event = "tts_elevenlabs_off", missing, note = "only the local voice speaks");
+    }
+
+    pub fn provider_failed(
+        &self,
+        request_id: &str,
+        provider: &'static str,
+        failure: ProviderFailure,
+        when: &'static str,
+        error: &TtsError,
+    ) {
+        self.failed.get_or_create(&Failed { provider, failure: failure.name(), when }).inc();
+        let source = std::error::Error::source(error).map(ToString::to_string);
+        let failure = failure.name();
+        tracing::warn!(event = "tts_provider_failed", request_id, provider, failure, when, error = %error, source);
+    }
+
+    /// Another provider speaks the rest of an utterance, `chars` characters.
+    pub fn provider_switched(&self, request_id: &str, from: &'static str, to: &'static str, chars: usize) {
+        self.switched.get_or_create(&Switched { from, to }).inc();
+        tracing::warn!(event = "tts_provider_switch", request_id, from, to, chars);
+    }
+
+    pub fn breaker(&self, provider: &'static str, state: State) {
+        let level = match state {
+            State::Closed => 0.0,
+            State::HalfOpen => 0.5,
+            State::Open(_) => 1.0,
+        };
+        let before = self.breakers.get_or_create(&ByProvider { provider }).set(level);
+        if before != level {
+            tracing::info!(event = "tts_breaker", provider, state = state.name());
+        }
     }
 
     pub fn speak_start(&self, request_id: &str, chars: usize) {

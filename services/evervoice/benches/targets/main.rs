@@ -4,21 +4,28 @@
 //! interleaves what it compares.
 
 mod echo;
+mod elevenlabs;
 mod gateway;
 mod measure;
+mod paced;
 mod process;
 mod recognition;
 mod voice;
 
 fn main() {
     let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let sections: [(&str, fn()); 6] = [
+    if wanted.first().is_some_and(|first| first == paced::EMULATOR) {
+        return paced::emulator();
+    }
+    let sections: [(&str, fn()); 8] = [
         ("voice", voice::run),
         ("first-byte", voice::first_byte),
         ("recognition", recognition::run),
         ("gateway", gateway::run),
         ("process", process::run),
         ("echo", echo::run),
+        ("elevenlabs", elevenlabs::run),
+        ("paced", paced::run),
     ];
     let known = sections.map(|(name, _)| name);
     if let Some(unknown) = wanted.iter().find(|name| !known.contains(&name.as_str())) {

@@ -10,10 +10,11 @@ use serde_json::Value;
 
 use crate::measure::{TEN_WORDS, block_on, client, percentile, repository};
 
-struct Process {
+/// The program, running.
+pub struct Process {
     child: Child,
     asr: String,
-    gateway: String,
+    pub gateway: String,
     ready_ms: f64,
 }
 
@@ -24,10 +25,13 @@ impl Drop for Process {
     }
 }
 
-fn start() -> Process {
+/// Starts it on free ports, with these arguments and variables.
+pub fn start(arguments: &[&str], variables: &[(&str, &str)]) -> Process {
     let began = Instant::now();
     let mut child = Command::new(env!("CARGO_BIN_EXE_evervoice"))
+        .args(arguments)
         .envs([("GATEWAY_PORT", "0"), ("ASR_PORT", "0"), ("TTS_PORT", "0")])
+        .envs(variables.iter().copied())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
@@ -46,7 +50,7 @@ fn start() -> Process {
 
 impl Process {
     /// Resident memory in MB (10⁶ bytes).
-    fn memory(&self) -> f64 {
+    pub fn memory(&self) -> f64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
         let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
         line.split_whitespace().nth(1).unwrap().parse::<f64>().unwrap() * 1024.0 / 1e6
@@ -54,14 +58,14 @@ impl Process {
 }
 
 pub fn run() {
-    let mut starts: Vec<f64> = (0..10).map(|_| start().ready_ms).collect();
+    let mut starts: Vec<f64> = (0..10).map(|_| start(&[], &[]).ready_ms).collect();
     println!(
         "start to ready: median {:.0} ms, worst {:.0} ms",
         percentile(&mut starts, 0.5),
         percentile(&mut starts, 1.0)
     );
 
-    let process = start();
+    let process = start(&[], &[]);
     let client = client();
     let sound = std::fs::read(repository().join("testdata/asr/hello.wav")).unwrap();
     println!("resident memory when ready: {:.1} MB", process.memory());

@@ -48,6 +48,7 @@ async fn through(
     let (lifecycle, held) = (context.lifecycle.clone(), context.lifecycle.hold());
     let service = relay::connect(upstream, path, query.as_deref(), &id.0).await?;
     let upgrade = upgrade.max_message_size(relay::MAX_MESSAGE).max_frame_size(relay::MAX_MESSAGE);
+    let upgrade = upgrade.read_buffer_size(relay::READ_BUFFER);
     Ok(upgrade.on_upgrade(async move |client| {
         relay::run(client, service, &lifecycle, &id.0).await;
         drop(held);

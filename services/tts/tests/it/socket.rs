@@ -156,3 +156,69 @@ async fn a_silent_socket_is_closed_also_when_it_pings() {
     };
     tokio::time::timeout(std::time::Duration::from_secs(10), closed).await.expect("the socket is still open");
 }
+
+#[tokio::test]
+async fn a_text_in_pieces_is_spoken_while_it_is_written() {
+    let service = TestService::start().await;
+    let mut socket = Socket::open(service.address).await;
+    let piece = |text: &str| json!({"type": "text", "text": text});
+    socket.send(json!({"type": "text", "id": "story", "text": "Good mor", "format": "pcm_8000"})).await;
+    socket.send(piece("ning. How are")).await;
+    let (_, start) = socket.event().await;
+    assert_eq!((&start["id"], &start["sample_rate"]), (&json!("story"), &json!(8000)), "before the text is whole");
+    socket.send(json!({"type": "text", "id": "other", "text": "x"})).await;
+    let (mut sound, unfinished) = socket.event().await;
+    assert_eq!((&unfinished["code"], &unfinished["id"]), (&json!("text_unfinished"), &json!("other")));
+    socket.send(piece(" you?")).await;
+    socket.send(json!({"type": "end"})).await;
+    let (more, end) = socket.event().await;
+    sound.extend(more);
+    assert_eq!((&end["type"], &end["id"], &end["bytes"]), (&json!("end"), &json!("story"), &json!(sound.len())));
+    let seconds = sound.len() as f64 / 16_000.0;
+    assert!((1.0..5.0).contains(&seconds), "{seconds} s");
+}
+
+#[tokio::test]
+async fn pieces_go_wrong_visibly() {
+    let service = TestService::with(|settings| {
+        settings.speech.max_chars = 40;
+        settings.speech.text_timeout = 0.3;
+    })
+    .await;
+    let mut socket = Socket::open(service.address).await;
+    let code = |(_, message): (Vec<u8>, Value)| message["code"].as_str().unwrap_or_default().to_owned();
+    socket.send(json!({"type": "flush"})).await;
+    assert_eq!(code(socket.event().await), "no_text");
+    socket.send(json!({"type": "end", "text": "x"})).await;
+    assert_eq!(code(socket.event().await), "invalid_field");
+    socket.send(json!({"type": "text", "text": " "})).await;
+    socket.send(json!({"type": "text", "text": "x", "format": "pcm_8000"})).await;
+    assert_eq!(code(socket.event().await), "invalid_field", "too late to say how");
+    socket.send(json!({"type": "end"})).await;
+    assert_eq!(code(socket.event().await), "text_empty");
+    socket.send(json!({"type": "text", "id": "long", "text": "a ".repeat(21)})).await;
+    assert_eq!(code(socket.event().await), "text_too_long");
+    socket.send(json!({"type": "text", "id": "long", "text": "for nobody"})).await;
+    socket.send(json!({"type": "end", "id": "long"})).await;
+    socket.send(json!({"type": "text", "id": "slow", "text": "Without an"})).await;
+    assert_eq!(code(socket.event().await), "text_timeout");
+    socket.send(json!({"type": "end", "id": "slow"})).await;
+    socket.send(json!({"text": "Still here."})).await;
+    assert_eq!(socket.event().await.1["type"], "start");
+}
+
+#[tokio::test]
+async fn a_cancelled_text_is_over_for_its_further_pieces() {
+    let service = TestService::start().await;
+    let mut socket = Socket::open(service.address).await;
+    socket.send(json!({"type": "text", "id": "a", "text": "One. Two"})).await;
+    assert_eq!(socket.event().await.1["type"], "start");
+    socket.send(json!({"type": "cancel", "id": "a"})).await;
+    assert_eq!(socket.event().await.1["type"], "cancelled");
+    socket.send(json!({"type": "text", "id": "a", "text": " three. Four."})).await;
+    socket.send(json!({"type": "text", "id": "b", "text": "Five."})).await;
+    socket.send(json!({"type": "end", "id": "b"})).await;
+    let (_, start) = socket.event().await;
+    assert_eq!((&start["type"], &start["id"]), (&json!("start"), &json!("b")));
+    assert_eq!(socket.event().await.1["type"], "end");
+}

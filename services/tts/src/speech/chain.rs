@@ -1,0 +1,190 @@
+//! Who speaks: the providers in order, each behind a circuit breaker.
+//!
+//! Before the first sound, a provider that fails is followed by the next one within the same request. After it, the next one
+//! speaks what has not been spoken: `continued`.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use evervoice_core::{
+    audio::AudioStream,
+    fault::{Fault, Retry},
+    service::{Part, ops::Status},
+    tts::{ProviderFailure, SpeechRequest, TtsError, TtsProvider, VoiceInfo},
+};
+use tokio::time::timeout;
+
+use super::{
+    breaker::{Breaker, BreakerSettings, State},
+    continued,
+};
+use crate::events::Events;
+
+/// The providers in order.
+pub struct Chain {
+    links: Vec<Link>,
+    /// How long a provider has for its first sound.
+    first_audio_timeout: Duration,
+    events: Events,
+}
+
+struct Link {
+    provider: Arc<dyn TtsProvider>,
+    breaker: Breaker,
+}
+
+/// A provider that has begun to speak.
+pub(super) struct Begun {
+    /// Its place in the chain.
+    pub link: usize,
+    pub stream: AudioStream,
+}
+
+impl Chain {
+    /// A chain of these providers, the preferred one first.
+    pub fn new(
+        providers: Vec<Arc<dyn TtsProvider>>,
+        breaker: BreakerSettings,
+        first_audio_timeout: Duration,
+        events: Events,
+    ) -> Self {
+        let link = |provider| Link { provider, breaker: Breaker::new(breaker) };
+        Self { links: providers.into_iter().map(link).collect(), first_audio_timeout, events }
+    }
+
+    /// Names of the providers, the preferred one first.
+    pub fn names(&self) -> Vec<&'static str> {
+        self.links.iter().map(|link| link.provider.name()).collect()
+    }
+
+    /// The voices of all providers, each name once. The default is that of the first provider.
+    pub fn voices(&self) -> Vec<VoiceInfo> {
+        let mut voices: Vec<VoiceInfo> = Vec::new();
+        for (at, link) in self.links.iter().enumerate() {
+            for mut voice in link.provider.voices() {
+                voice.default &= at == 0;
+                if voices.iter().all(|known| known.name != voice.name) {
+                    voices.push(voice);
+                }
+            }
+        }
+        voices
+    }
+
+    /// Speaks a text, by whoever can.
+    ///
+    /// # Errors
+    /// [`TtsError`] when nobody could make the first sound: what the first provider failed at that should have spoken, or
+    /// what is wrong with the request.
+    pub async fn speak(self: &Arc<Self>, request: SpeechRequest) -> Result<AudioStream, TtsError> {
+        let begun = self.begin(&request, 0).await?;
+        let (provider, sample_rate) = (begun.stream.provider, begun.stream.sample_rate);
+        let chunks = continued::chunks(Arc::clone(self), request, begun);
+        Ok(AudioStream { provider, sample_rate, chunks: Box::pin(chunks) })
+    }
+
+    /// The first provider from `from` on that makes a sound.
+    pub(super) async fn begin(&self, request: &SpeechRequest, from: usize) -> Result<Begun, TtsError> {
+        // An outage is told rather than what another provider says about the request.
+        let (mut outage, mut refusal) = (None, None);
+        for (link, request) in self.candidates(request, from)? {
+            let named = request.voice().is_some();
+            match self.ask(link, request).await {
+                Ok(stream) => return Ok(Begun { link, stream }),
+                Err(error) if error.fault() == Fault::Caller => {
+                    refusal = Some(error);
+                    // Who asks for a voice gets no other one because that voice cannot read the text.
+                    if named {
+                        break;
+                    }
+                }
+                Err(error) => outage = outage.or(Some(error)),
+            }
+        }
+        Err(outage.or(refusal).unwrap_or(TtsError::NothingToSpeak))
+    }
+
+    /// Who may speak, in order, and what to ask them. Those that have the voice come first; the others speak with their
+    /// own voice, which is better than silence.
+    fn candidates(&self, request: &SpeechRequest, from: usize) -> Result<Vec<(usize, SpeechRequest)>, TtsError> {
+        let has = |link: &Link, name: &str| link.provider.voices().iter().any(|voice| voice.name == name);
+        let Some(name) = request.voice() else {
+            return Ok((from..self.links.len()).map(|link| (link, request.clone())).collect());
+        };
+        if !self.links.iter().any(|link| has(link, name)) {
+            let known = self.voices().into_iter().map(|voice| voice.name).collect();
+            return Err(TtsError::UnknownVoice { wanted: name.to_owned(), known });
+        }
+        let (having, others): (Vec<_>, Vec<_>) = (from..self.links.len()).partition(|at| has(&self.links[*at], name));
+        let other = others.into_iter().map(|link| (link, request.clone().with_voice(None)));
+        Ok(having.into_iter().map(|link| (link, request.clone())).chain(other).collect())
+    }
+
+    async fn ask(&self, at: usize, request: SpeechRequest) -> Result<AudioStream, TtsError> {
+        let Link { provider, breaker } = &self.links[at];
+        let name = provider.name();
+        let pass = breaker.pass().map_err(|(left, failure)| TtsError::Provider {
+            provider: name,
+            failure,
+            retry: Retry::After(left),
+            source: "it failed before and is left alone for a while".into(),
+        })?;
+        let id = request.id().to_owned();
+        let asked = timeout(self.first_audio_timeout, provider.speak(request)).await.unwrap_or_else(|_| {
+            let source = format!("no sound within {} ms", self.first_audio_timeout.as_millis()).into();
+            Err(TtsError::Provider { provider: name, failure: ProviderFailure::Timeout, retry: Retry::Fresh, source })
+        });
+        match &asked {
+            Ok(_) => breaker.succeeded(),
+            Err(error) => self.failed(at, &id, error, "before"),
+        }
+        drop(pass);
+        self.events.breaker(name, breaker.state());
+        asked
+    }
+
+    /// Takes note of a failure, `before` the first sound or `within` the utterance.
+    pub(super) fn failed(&self, at: usize, request_id: &str, error: &TtsError, when: &'static str) {
+        let Link { provider, breaker } = &self.links[at];
+        let failure = match error {
+            TtsError::Provider { failure, .. } => *failure,
+            // The request was wrong, or we are full: that says nothing about the provider.
+            error if error.fault() == Fault::Caller || matches!(error, TtsError::Overloaded { .. }) => return,
+            _ => ProviderFailure::Broken,
+        };
+        self.events.provider_failed(request_id, provider.name(), failure, when, error);
+        // It takes other requests.
+        if failure != ProviderFailure::Rejected {
+            breaker.failed(failure);
+        }
+        self.events.breaker(provider.name(), breaker.state());
+    }
+
+    pub(super) fn events(&self) -> &Events {
+        &self.events
+    }
+
+    /// Each provider for `/health`. One that is left alone makes the service degraded; all of them, down.
+    pub fn parts(&self) -> BTreeMap<String, Part> {
+        let states: Vec<State> = self.links.iter().map(|link| link.breaker.state()).collect();
+        let down = states.iter().all(|state| matches!(state, State::Open(_)));
+        let part = |(link, state): (&Link, &State)| {
+            let status = match state {
+                State::Closed => Status::Ok,
+                _ if down => Status::Down,
+                _ => Status::Degraded,
+            };
+            let (last, failures) = link.breaker.last_failure();
+            let voices: Vec<String> = link.provider.voices().into_iter().map(|voice| voice.name).collect();
+            let mut part = Part::new(status).with("breaker", state.name()).with("voices", voices);
+            part.detail.extend(link.provider.details());
+            if let State::Open(left) = state {
+                part = part.with("open_ms", left.as_millis() as u64);
+            }
+            if let Some(last) = last {
+                part = part.with("last_failure", last.name()).with("failures_in_a_row", failures);
+            }
+            (link.provider.name().to_owned(), part)
+        };
+        self.links.iter().zip(&states).map(part).collect()
+    }
+}

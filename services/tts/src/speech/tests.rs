@@ -1,0 +1,175 @@
+//! The chain and what it goes on with, on providers that do as told.
+
+use std::{sync::Arc, time::Duration};
+
+use evervoice_core::{
+    audio::AudioStream,
+    service::ops::Status,
+    tts::{ProviderFailure, SpeechLimits, SpeechRequest, TtsError, TtsProvider},
+};
+use futures_util::StreamExt;
+use prometheus_client::registry::Registry;
+use proptest::prelude::*;
+
+use super::{
+    Chain, Pieces,
+    breaker::BreakerSettings,
+    scripted::{Act, Scripted, heard},
+};
+use crate::events::Events;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn chain(providers: &[&Arc<Scripted>]) -> Arc<Chain> {
+    let providers = providers.iter().map(|provider| Arc::clone(*provider) as Arc<dyn TtsProvider>).collect();
+    let breaker = BreakerSettings { failures: 2, open: SECOND, longest: SECOND };
+    Arc::new(Chain::new(providers, breaker, SECOND, Events::register(&mut Registry::default())))
+}
+
+fn provider(name: &'static str, acts: &[Act]) -> Arc<Scripted> {
+    Arc::new(Scripted::new(name, name, acts))
+}
+
+fn request(text: &str, voice: Option<&str>) -> SpeechRequest {
+    let limits = SpeechLimits { max_chars: 1_000 };
+    SpeechRequest::new(text.into(), voice.map(Into::into), None, None, limits).unwrap()
+}
+
+/// Its text, and the error that it ended with.
+async fn listen(mut stream: AudioStream) -> (String, Option<TtsError>) {
+    let mut samples = vec![];
+    while let Some(chunk) = stream.chunks.next().await {
+        match chunk {
+            Ok(chunk) => samples.extend(chunk.samples),
+            Err(error) => return (heard(&samples), Some(error)),
+        }
+    }
+    (heard(&samples), None)
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_who_can_speaks() {
+    let (first, second) = (provider("first", &[Act::Refuse, Act::Hang]), provider("second", &[]));
+    let chain = chain(&[&first, &second]);
+    for _ in 0..2 {
+        let stream = chain.speak(request("Hello there.", None)).await.unwrap();
+        assert_eq!(stream.provider, "second");
+        assert_eq!(listen(stream).await.0, "Hello there.");
+    }
+    // The refusal opened the breaker: the second request did not wait for the first provider.
+    assert_eq!(first.asked.lock().unwrap().len(), 1);
+    let parts = chain.parts();
+    assert_eq!((parts["first"].status, parts["second"].status), (Status::Degraded, Status::Ok));
+    assert_eq!(parts["first"].detail["last_failure"], "refused");
+    tokio::time::advance(SECOND).await;
+    let began = tokio::time::Instant::now();
+    assert_eq!(chain.speak(request("Hello.", None)).await.unwrap().provider, "second");
+    assert_eq!(began.elapsed(), SECOND, "the probe had a second for its first sound");
+    tokio::time::advance(SECOND).await;
+    assert_eq!(chain.speak(request("Hello.", None)).await.unwrap().provider, "first", "it is back");
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_nobody_speaks_the_outage_is_told() {
+    let (first, second) = (provider("first", &[Act::Refuse]), provider("second", &[Act::TooFast, Act::TooFast]));
+    let chain = chain(&[&first, &second]);
+    let error = chain.speak(request("Hello.", None)).await.err().unwrap();
+    assert!(matches!(error, TtsError::Provider { provider: "first", failure: ProviderFailure::Refused, .. }));
+    let error = chain.speak(request("Hello.", None)).await.err().unwrap();
+    assert_eq!(error.code(), "provider_refused", "also while it is left alone");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_voice_that_is_named_speaks_or_says_why_not() {
+    let (first, second) = (provider("first", &[]), provider("second", &[Act::Speak, Act::TooFast, Act::Refuse]));
+    let chain = chain(&[&first, &second]);
+    assert_eq!(chain.speak(request("Hello.", Some("second"))).await.unwrap().provider, "second");
+    let error = chain.speak(request("Hello.", Some("second"))).await.err().unwrap();
+    assert_eq!(error.code(), "speed_not_supported", "another voice was not asked for");
+    let outage = chain.speak(request("Hello.", Some("second"))).await.unwrap();
+    assert_eq!(outage.provider, "first", "in an outage another voice is better than silence");
+    let error = chain.speak(request("Hello.", Some("nobody"))).await.err().unwrap();
+    let TtsError::UnknownVoice { known, .. } = error else { panic!("{error}") };
+    assert_eq!(known, ["first", "second"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_next_one_goes_on_with_the_next_word() {
+    let (first, second) = (provider("first", &[Act::FailAfter(9)]), provider("second", &[]));
+    let stream = chain(&[&first, &second]).speak(request("Hello my wonderful world.", None)).await.unwrap();
+    assert_eq!(stream.provider, "first");
+    // "Hello my " had left; of "wonderful" nothing.
+    assert_eq!(listen(stream).await.0, "Hello my wonderful world.");
+    assert_eq!(*second.asked.lock().unwrap(), ["wonderful world."]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_another_one_a_cut_is_an_error() {
+    let first = provider("first", &[Act::FailAfter(4)]);
+    let stream = chain(&[&first]).speak(request("Hello world.", None)).await.unwrap();
+    let (text, error) = listen(stream).await;
+    assert!("Hello world.".starts_with(&text), "{text}");
+    assert_eq!(error.unwrap().code(), "provider_unreachable");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_after_the_last_word_loses_nothing() {
+    let first = provider("first", &[Act::FailAfter(5)]);
+    let stream = chain(&[&first]).speak(request("Hello.", None)).await.unwrap();
+    let (text, error) = listen(stream).await;
+    assert_eq!((text.as_str(), error.is_none()), ("Hello", true), "only the full stop is missing");
+}
+
+#[tokio::test(start_paused = true)]
+async fn pieces_are_spoken_in_order_by_whoever_can() {
+    let (first, second) = (provider("first", &[Act::Speak, Act::Refuse]), provider("second", &[]));
+    let chain = chain(&[&first, &second]);
+    let (mut writer, pieces) = Pieces::new(request("x", None), 1_000);
+    let speaking = tokio::spawn(async move { pieces.stream(chain, SECOND, "id".into()).await.unwrap() });
+    for piece in ["One. Tw", "o? ", "Three"] {
+        writer.push(piece).unwrap();
+    }
+    let stream = speaking.await.unwrap();
+    writer.flush().unwrap();
+    drop(writer);
+    assert_eq!(listen(stream).await.0, "One.Two?Three");
+    assert_eq!(*second.asked.lock().unwrap(), ["Two?", "Three"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_text_without_an_end_is_given_up() {
+    let first = provider("first", &[]);
+    let (mut writer, pieces) = Pieces::new(request("x", None), 1_000);
+    writer.push("One. Two").unwrap();
+    let stream = pieces.stream(chain(&[&first]), SECOND, "id".into()).await.unwrap();
+    let (text, error) = listen(stream).await;
+    assert_eq!((text.as_str(), error.unwrap().code()), ("One.", "text_timeout"));
+    drop(writer);
+    let (writer, pieces) = Pieces::new(request("x", None), 1_000);
+    drop(writer);
+    let error = pieces.stream(chain(&[&first]), SECOND, "id".into()).await.err().unwrap();
+    assert_eq!(error.code(), "text_empty");
+}
+
+proptest! {
+    /// Whatever fails wherever: the last one of the chain speaks, so all is heard, once.
+    #[test]
+    fn nothing_is_lost_and_nothing_is_heard_twice(
+        text in "[a-z]{1,9}( [a-z]{1,9}){0,9}\\.",
+        cuts in prop::collection::vec(0usize..60, 0..4),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        runtime.block_on(async {
+            let names = ["a", "b", "c", "d"];
+            let mut providers: Vec<_> =
+                cuts.iter().zip(names).map(|(cut, name)| provider(name, &[Act::FailAfter(*cut)])).collect();
+            providers.push(provider("last", &[]));
+            let stream = chain(&providers.iter().collect::<Vec<_>>()).speak(request(&text, None)).await.unwrap();
+            let (heard, error) = listen(stream).await;
+            let letters = |text: &str| text.replace([' ', '.'], "");
+            prop_assert!(error.is_none());
+            prop_assert_eq!(letters(&heard), letters(&text));
+            Ok(())
+        })?;
+    }
+}
