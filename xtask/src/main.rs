@@ -1,10 +1,11 @@
 //! The project's chores, so that a clean checkout needs no shell script and nothing but cargo:
-//! `cargo xtask up`, `test`, `ci`, `bench`, `libvosk`.
+//! `cargo xtask up`, `test`, `ci`, `bench`, `conformance`, `libvosk`.
 //!
 //! This package must not depend on anything that links libvosk: it is what installs that library.
 
 mod bench;
 mod ci;
+mod conformance;
 mod libvosk;
 mod steps;
 mod test;
@@ -46,6 +47,8 @@ enum Chore {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Run clients of ElevenLabs that nobody here wrote against the emulator; they come from PyPI.
+    Conformance,
     /// Install libvosk if it is missing.
     Libvosk {
         /// x86_64 or aarch64; without it, this machine's.
@@ -60,6 +63,7 @@ fn main() -> ExitCode {
         Chore::Test { arguments } => test::test(&arguments),
         Chore::Ci { parts } => ci::ci(&parts),
         Chore::Bench { arguments } => bench::bench(&arguments),
+        Chore::Conformance => conformance::conformance(),
         Chore::Libvosk { arch } => libvosk::install(&arch).map(|found| println!("{}", found.display())),
     };
     match result {

@@ -64,15 +64,18 @@ pub fn run() {
     std::fs::write(&certificate, text("pem")).unwrap();
     let settings = "pool_max: 400\nws_inactivity_timeout: 180\nspeech: {max_utterances: 2000}\n";
     std::fs::write(directory.path().join("tts_config.yml"), settings).unwrap();
-    let process = process::start(&["--config-dir", directory.path().to_str().unwrap()], &[
-        ("TTS_PROVIDER", "elevenlabs"),
-        ("ELEVEN_API_KEY", "test-key"),
-        ("ELEVEN_VOICE_ID", "voice-a"),
-        ("ELEVEN_MODEL_ID", "eleven_flash_v2_5"),
-        ("ELEVEN_HTTP_BASE_URL", text("https")),
-        ("ELEVEN_WS_BASE_URL", text("wss")),
-        ("SSL_CERT_FILE", certificate.to_str().unwrap()),
-    ]);
+    let process = process::start(
+        &["--config-dir", directory.path().to_str().unwrap()],
+        &[
+            ("TTS_PROVIDER", "elevenlabs"),
+            ("ELEVEN_API_KEY", "test-key"),
+            ("ELEVEN_VOICE_ID", "voice-a"),
+            ("ELEVEN_MODEL_ID", "eleven_flash_v2_5"),
+            ("ELEVEN_HTTP_BASE_URL", text("https")),
+            ("ELEVEN_WS_BASE_URL", text("wss")),
+            ("SSL_CERT_FILE", certificate.to_str().unwrap()),
+        ],
+    );
     block_on(async {
         let url = format!("{}/api/tts", process.gateway);
         listen(&url, 20, &process).await;
