@@ -1,6 +1,10 @@
 //! What can go wrong, in the words that a user sees, and the exit code for each.
 
+use std::error::Error;
 use std::path::PathBuf;
+
+use evervoice_core::config::ConfigError;
+use evervoice_core::tts::{ProviderFailure, TtsError};
 
 use crate::gateway::Refusal;
 
@@ -10,6 +14,12 @@ pub enum ClientError {
     /// The options contradict the API: nothing was sent.
     #[error("{0}")]
     Usage(String),
+    /// The settings cannot be used.
+    #[error("настройки непригодны. {0}")]
+    Settings(ConfigError),
+    /// ElevenLabs cannot be asked without these keys (variables in brackets).
+    #[error("для ElevenLabs не заданы: {0}; задайте их в окружении, в .env или в файле настроек")]
+    Missing(String),
     /// No HTTP connection: nothing listens there, or the name is unknown.
     #[error("шлюз недоступен по адресу {url}; запустите его командой `cargo xtask up` ({cause})")]
     Unreachable {
@@ -27,6 +37,17 @@ pub enum ClientError {
     /// The answer is whole and cannot be used: no sound in it, or sound of another format.
     #[error("ответ непригоден: {0}. Файл не сохранён")]
     Unusable(String),
+    /// ElevenLabs did not speak, or not to the end.
+    #[error("{}", told(.0))]
+    Speech(TtsError),
+    /// Some runs of a measurement failed; the reports are there.
+    #[error("не удалось прогонов: {failed} из {runs}; причины названы в отчёте")]
+    Runs {
+        /// How many failed.
+        failed: usize,
+        /// Of how many.
+        runs: usize,
+    },
     /// A file cannot be read or written.
     #[error("файл {}: {cause}", path.display())]
     File {
@@ -45,16 +66,32 @@ impl ClientError {
     pub fn exit_code(&self) -> u8 {
         match self {
             ClientError::Start(_) => 1,
-            ClientError::Usage(_) => 2,
+            ClientError::Usage(_) | ClientError::Settings(_) | ClientError::Missing(_) => 2,
             ClientError::Unreachable { .. } => 3,
             ClientError::Refused(_) => 4,
             ClientError::Broken(_) | ClientError::Unusable(_) => 5,
             ClientError::File { .. } => 6,
+            ClientError::Runs { .. } => 7,
+            ClientError::Speech(TtsError::Provider { failure, .. }) => match failure {
+                ProviderFailure::Unreachable => 3,
+                ProviderFailure::Busy | ProviderFailure::Refused | ProviderFailure::Rejected => 4,
+                ProviderFailure::Timeout | ProviderFailure::Broken => 5,
+            },
+            // The caller's fault: the text, the voice, the pace.
+            ClientError::Speech(_) => 2,
         }
     }
 
     /// A [`ClientError::File`] for `path`.
     pub fn file(path: &std::path::Path, cause: impl ToString) -> Self {
         ClientError::File { path: path.to_owned(), cause: cause.to_string() }
+    }
+}
+
+/// A provider's error names the kind; what happened exactly is in its source.
+pub fn told(error: &TtsError) -> String {
+    match error.source() {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
     }
 }

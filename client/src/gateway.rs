@@ -24,6 +24,15 @@ pub fn client(common: &Common) -> Result<Client, ClientError> {
 
 /// Sends the request and gives the answer once its head says 200; the body is still on its way.
 pub async fn send(request: RequestBuilder, common: &Common) -> Result<Response, ClientError> {
+    send_expecting(request, common, StatusCode::OK).await
+}
+
+/// [`send`] for an answer that is to have another status.
+pub async fn send_expecting(
+    request: RequestBuilder,
+    common: &Common,
+    status: StatusCode,
+) -> Result<Response, ClientError> {
     let response = request.send().await.map_err(|error| {
         if error.is_connect() {
             ClientError::Unreachable { url: common.gateway.clone(), cause: innermost(&error) }
@@ -31,11 +40,7 @@ pub async fn send(request: RequestBuilder, common: &Common) -> Result<Response, 
             broken(&error, common)
         }
     })?;
-    if response.status() == StatusCode::OK {
-        Ok(response)
-    } else {
-        Err(ClientError::Refused(Refusal::read(response).await))
-    }
+    if response.status() == status { Ok(response) } else { Err(ClientError::Refused(Refusal::read(response).await)) }
 }
 
 /// A connection that failed after it had been made.

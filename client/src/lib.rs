@@ -1,23 +1,31 @@
-//! Two outside users of the gateway's public HTTP API, as a user would write them: `stream_tts` speaks a text
-//! into a WAV file, `echo_bytes` sends a WAV file to be recognised and spoken again.
+//! Programs for the command line, as a user would write them. Two speak the gateway's public HTTP API: `stream_tts` speaks a
+//! text into a WAV file, `echo_bytes` sends a WAV file to be recognised and spoken again. `eleven` speaks through ElevenLabs
+//! without a gateway, and `tts_bench` measures either.
 //!
 //! Nothing of the services is used here, so these programs fail when the public API changes.
 //! What they print is Russian and part of the specification.
 //!
-//! * [`options`]: the options that both programs share, and the exit codes in `--help`
+//! * [`options`]: the options that both programs of the gateway share, and the exit codes in `--help`
 //! * [`gateway`]: one request and its streamed answer, or the reason for a refusal
 //! * [`receive`]: answer → lines of 4096-byte frames and a WAV file
 //! * [`frames`]: any pieces of bytes → frames of 4096
-//! * [`wav`]: WAV files in and out; a file under its final name is always complete
+//! * [`eleven`]: one text through ElevenLabs into a WAV file
+//! * [`mod@bench`]: measurements, and their reports
+//! * [`settings`]: those of ElevenLabs
+//! * [`wav`]: WAV files in and out; [`mod@file`]: a file under its final name is always complete
 //! * [`screen`]: what is printed where
 //! * [`error`]: what went wrong, and the exit code for it
 
+pub mod bench;
+pub mod eleven;
 pub mod error;
+pub mod file;
 pub mod frames;
 pub mod gateway;
 pub mod options;
 pub mod receive;
 pub mod screen;
+pub mod settings;
 pub mod wav;
 
 pub use error::ClientError;

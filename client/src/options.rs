@@ -60,7 +60,7 @@ impl Common {
     }
 }
 
-fn seconds(text: &str) -> Result<Duration, String> {
+pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
     let number: f64 = text.parse().map_err(|_| "нужно число секунд".to_owned())?;
     Duration::try_from_secs_f64(number)
         .ok()

@@ -25,6 +25,21 @@ impl Screen {
         Screen { spinner, quiet }
     }
 
+    /// With a bar of so many steps instead of a moving status.
+    pub fn steps(quiet: bool, steps: u64) -> Self {
+        let screen = Screen::new(quiet);
+        if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}") {
+            screen.spinner.set_style(style);
+        }
+        screen.spinner.set_length(steps);
+        screen
+    }
+
+    /// One step is done.
+    pub fn step(&self) {
+        self.spinner.inc(1);
+    }
+
     /// Shows that the program is waiting for something.
     pub fn wait(&self, what: impl Into<String>) {
         self.spinner.set_message(what.into());

@@ -1,14 +1,14 @@
 //! WAV files in and out.
 
-use std::ffi::OsString;
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
 use hound::{SampleFormat, WavReader, WavSpec, WavWriter};
 use tempfile::NamedTempFile;
 
 use crate::error::ClientError;
+use crate::file;
 
 /// A WAV file being written. It lies beside its final name until [`Recording::save`]; if that is never
 /// called, it is removed, so that no cut sound ever looks like a finished file.
@@ -22,22 +22,7 @@ impl Recording {
     /// Opens the file. `path` need not exist; its directory must.
     pub fn create(path: &Path, rate: u32, channels: u16) -> Result<Self, ClientError> {
         let fail = |cause: String| ClientError::file(path, cause);
-        let directory = match path.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
-        };
-        let name = path.file_name().ok_or_else(|| fail("это не имя файла".to_owned()))?;
-        let mut prefix = OsString::from(".");
-        prefix.push(name);
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(&prefix).suffix(".part");
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            // As for any new file: the umask takes away what it must.
-            builder.permissions(std::fs::Permissions::from_mode(0o666));
-        }
-        let file = builder.tempfile_in(directory).map_err(|error| fail(error.to_string()))?;
+        let file = file::part(path)?;
         let spec = WavSpec { channels, sample_rate: rate, bits_per_sample: 16, sample_format: SampleFormat::Int };
         let handle = file.reopen().map_err(|error| fail(error.to_string()))?;
         let writer = WavWriter::new(BufWriter::new(handle), spec).map_err(|error| fail(error.to_string()))?;
@@ -58,10 +43,7 @@ impl Recording {
     pub fn save(self) -> Result<(), ClientError> {
         let Recording { writer, file, path } = self;
         writer.finalize().map_err(|error| ClientError::file(&path, error))?;
-        let mut handle = file.as_file();
-        handle.flush().and_then(|()| handle.sync_all()).map_err(|error| ClientError::file(&path, error))?;
-        file.persist(&path).map_err(|error| ClientError::file(&path, error.error))?;
-        Ok(())
+        file::save(file, &path)
     }
 }
 

@@ -1,9 +1,13 @@
-//! The real programs against small servers that send prepared answers, whole and broken.
+//! The real programs against small servers that send prepared answers, whole and broken, and against a pretend ElevenLabs.
 
+mod door;
 mod echo_bytes;
+mod eleven;
 mod failures;
+mod far;
 mod server;
 mod stream_tts;
+mod tts_bench;
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -18,14 +22,25 @@ pub struct Ended {
     pub stderr: String,
 }
 
-/// Runs a program in `directory` with nothing of the caller's gateway or proxies.
+/// Runs a program in `directory` with nothing of the caller's gateway, ElevenLabs or proxies.
 pub fn run(program: &str, directory: &Path, arguments: &[&str]) -> Ended {
+    run_with(program, directory, arguments, &[])
+}
+
+/// [`run`] with further variables.
+pub fn run_with(program: &str, directory: &Path, arguments: &[&str], variables: &[(&str, String)]) -> Ended {
     let path = match program {
         "stream_tts" => env!("CARGO_BIN_EXE_stream_tts"),
         "echo_bytes" => env!("CARGO_BIN_EXE_echo_bytes"),
+        "eleven" => env!("CARGO_BIN_EXE_eleven"),
+        "tts_bench" => env!("CARGO_BIN_EXE_tts_bench"),
         other => panic!("no program {other}"),
     };
-    let output: Output = Command::new(path)
+    let mut command = Command::new(path);
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("ELEVEN_")) {
+        command.env_remove(name);
+    }
+    let output: Output = command
         .args(arguments)
         .current_dir(directory)
         .env_remove("GATEWAY_URL")
@@ -33,6 +48,7 @@ pub fn run(program: &str, directory: &Path, arguments: &[&str]) -> Ended {
         .env("HTTP_PROXY", "http://127.0.0.1:9")
         .env("SSL_CERT_FILE", "/no/such/certificates.pem")
         .env("SSL_CERT_DIR", "/no/such/certificates")
+        .envs(variables.iter().map(|(name, value)| (name, value)))
         .output()
         .unwrap();
     Ended {

@@ -31,7 +31,8 @@ pub fn serve(pieces: Vec<Vec<u8>>) -> (String, JoinHandle<Request>) {
     (url, thread)
 }
 
-fn read(stream: &mut TcpStream) -> Request {
+/// Reads one request.
+pub fn read(stream: &mut TcpStream) -> Request {
     let mut bytes = Vec::new();
     let mut buffer = [0; 4096];
     let end = loop {

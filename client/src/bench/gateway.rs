@@ -1,0 +1,216 @@
+//! Measures a running gateway through its public API: `POST /api/tts` and `/ws/tts`.
+
+use std::time::{Duration, Instant};
+
+use futures_util::{SinkExt, StreamExt};
+use reqwest::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
+use reqwest::{Client, StatusCode, Upgraded};
+use serde_json::{Value, json};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::handshake::client::generate_key;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_tungstenite::tungstenite::protocol::{Message, Role};
+
+use super::cases::{Case, Timing};
+use super::probe::Probe;
+use super::{ms, pieces};
+use crate::error::ClientError;
+use crate::gateway;
+use crate::options::Common;
+
+type Socket = WebSocketStream<Upgraded>;
+
+/// A gateway.
+pub struct Gateway {
+    common: Common,
+    probe: Probe,
+    /// The socket of [`Case::Warm`], between its runs.
+    warm: Option<Socket>,
+}
+
+impl Gateway {
+    /// The one at `url`.
+    pub fn new(url: &str, timeout: Duration, probe: Probe) -> Result<Self, ClientError> {
+        let common = Common { gateway: url.to_owned(), timeout, quiet: true };
+        common.address("/")?;
+        Ok(Gateway { common, probe, warm: None })
+    }
+
+    /// One run.
+    pub async fn run(&mut self, case: Case, text: &str) -> Result<Timing, ClientError> {
+        match case {
+            Case::WsShort | Case::WsLong => self.socket(text).await,
+            Case::Reconnect => {
+                self.socket(text).await?;
+                self.socket(text).await
+            }
+            Case::HttpShort | Case::HttpLong => self.http(text).await,
+            Case::Warm => {
+                // A socket that failed is not used again: it is not put back.
+                let mut socket = match self.warm.take() {
+                    Some(socket) => socket,
+                    None => self.open().await?.0,
+                };
+                let timing = self.spoken(&mut socket, &[text], Instant::now()).await?;
+                self.warm = Some(socket);
+                Ok(timing)
+            }
+            Case::Cold => {
+                let began = Instant::now();
+                let (mut socket, handshake_ms) = self.open().await?;
+                let timing = self.spoken(&mut socket, &[text], began).await?;
+                close(socket).await;
+                Ok(Timing { handshake_ms: Some(handshake_ms), ..timing })
+            }
+        }
+    }
+
+    /// Closes what is still open.
+    pub async fn close(self) {
+        if let Some(socket) = self.warm {
+            close(socket).await;
+        }
+    }
+
+    async fn socket(&self, text: &str) -> Result<Timing, ClientError> {
+        let (mut socket, handshake_ms) = self.open().await?;
+        let timing = self.spoken(&mut socket, &pieces(text), Instant::now()).await?;
+        close(socket).await;
+        Ok(Timing { handshake_ms: Some(handshake_ms), ..timing })
+    }
+
+    /// A new socket, and how long its handshake took. The connection is made like every other, through proxies where they
+    /// are set, and then upgraded.
+    async fn open(&self) -> Result<(Socket, f64), ClientError> {
+        let client = self.client()?;
+        let nonce = generate_key();
+        let request = client
+            .get(self.common.address("/ws/tts")?)
+            .header(CONNECTION, "Upgrade")
+            .header(UPGRADE, "websocket")
+            .header(SEC_WEBSOCKET_VERSION, "13")
+            .header(SEC_WEBSOCKET_KEY, &nonce);
+        self.probe.record("ws_handshake_start", []);
+        let began = Instant::now();
+        let response = gateway::send_expecting(request, &self.common, StatusCode::SWITCHING_PROTOCOLS).await?;
+        let accept = response.headers().get(SEC_WEBSOCKET_ACCEPT).map(|value| value.as_bytes());
+        if accept != Some(derive_accept_key(nonce.as_bytes()).as_bytes()) {
+            return Err(ClientError::Unusable("на переход к WebSocket ответил кто-то другой".to_owned()));
+        }
+        let upgraded = response.upgrade().await.map_err(|error| gateway::broken(&error, &self.common))?;
+        let took = ms(began);
+        self.probe.record("ws_handshake_finish", [("ms", took.into())]);
+        Ok((WebSocketStream::from_raw_socket(upgraded, Role::Client, None).await, took))
+    }
+
+    /// Sends a text and listens to the end of its sound; times count from `began`.
+    async fn spoken<P: AsRef<str>>(
+        &self,
+        socket: &mut Socket,
+        pieces: &[P],
+        began: Instant,
+    ) -> Result<Timing, ClientError> {
+        for (index, piece) in pieces.iter().map(AsRef::as_ref).enumerate() {
+            send(socket, json!({"type": "text", "text": piece})).await?;
+            let fields = [
+                ("seq", (index + 1).into()),
+                ("chars", piece.chars().count().into()),
+                // The gateway decides itself when to begin.
+                ("try_trigger_generation", false.into()),
+            ];
+            self.probe.record("ws_send_text", fields);
+        }
+        send(socket, json!({"type": "end"})).await?;
+        let mut sound = Sound::default();
+        loop {
+            let message = socket.next().await.unwrap_or(Err(tokio_tungstenite::tungstenite::Error::ConnectionClosed));
+            match message.map_err(lost)? {
+                Message::Binary(bytes) => {
+                    if sound.add(bytes.len(), began) {
+                        let fields = [("ms", sound.first_ms.into()), ("bytes", bytes.len().into())];
+                        self.probe.record("ws_first_audio", fields);
+                    }
+                }
+                Message::Text(text) => {
+                    let event: Value = serde_json::from_str(&text).unwrap_or_default();
+                    match event["type"].as_str() {
+                        Some("start") => {}
+                        Some("end") => break,
+                        _ => return Err(ClientError::Broken(text.to_string())),
+                    }
+                }
+                Message::Close(frame) => {
+                    let why = frame.map_or_else(String::new, |frame| frame.to_string());
+                    return Err(ClientError::Broken(format!("сервер закрыл сокет. {why}")));
+                }
+                Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {}
+            }
+        }
+        let timing = sound.timing(began)?;
+        self.probe.record("ws_stream_end", sound.fields(timing));
+        Ok(timing)
+    }
+
+    async fn http(&self, text: &str) -> Result<Timing, ClientError> {
+        let request = self.client()?.post(self.common.address("/api/tts")?).json(&json!({"text": text}));
+        self.probe.record("http_request_start", []);
+        let began = Instant::now();
+        let mut response = gateway::send(request, &self.common).await?;
+        let mut sound = Sound::default();
+        while let Some(bytes) = response.chunk().await.map_err(|error| gateway::broken(&error, &self.common))? {
+            if sound.add(bytes.len(), began) {
+                self.probe.record("http_first_byte", [("ms", sound.first_ms.into())]);
+            }
+        }
+        let timing = sound.timing(began)?;
+        self.probe.record("http_stream_end", sound.fields(timing));
+        Ok(timing)
+    }
+
+    /// A client without connections: each run makes its own.
+    fn client(&self) -> Result<Client, ClientError> {
+        gateway::client(&self.common)
+    }
+}
+
+/// What was heard so far.
+#[derive(Default)]
+struct Sound {
+    first_ms: Option<f64>,
+    chunks: u64,
+    bytes: u64,
+}
+
+impl Sound {
+    /// Whether it is the first.
+    fn add(&mut self, bytes: usize, began: Instant) -> bool {
+        let first = self.first_ms.is_none();
+        self.first_ms.get_or_insert_with(|| ms(began));
+        self.chunks += 1;
+        self.bytes += bytes as u64;
+        first
+    }
+
+    /// After the end.
+    fn timing(&self, began: Instant) -> Result<Timing, ClientError> {
+        let first_ms = self.first_ms.ok_or_else(|| ClientError::Unusable("в нём нет звука".to_owned()))?;
+        Ok(Timing { handshake_ms: None, first_ms, total_ms: ms(began) })
+    }
+
+    fn fields(&self, timing: Timing) -> [(&'static str, Value); 3] {
+        [("total_ms", timing.total_ms.into()), ("chunks", self.chunks.into()), ("bytes", self.bytes.into())]
+    }
+}
+
+async fn send(socket: &mut Socket, message: Value) -> Result<(), ClientError> {
+    socket.send(Message::text(message.to_string())).await.map_err(lost)
+}
+
+/// Says goodbye; the answer is not waited for, and whether it could be said does not matter.
+async fn close(mut socket: Socket) {
+    let _ = socket.close(None).await;
+}
+
+fn lost(error: tokio_tungstenite::tungstenite::Error) -> ClientError {
+    ClientError::Broken(error.to_string())
+}
