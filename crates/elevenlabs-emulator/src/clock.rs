@@ -105,7 +105,7 @@ fn keep(inner: Weak<Inner>) {
         let due = inner.take_due(&mut queue);
         if due.is_empty() {
             let now = inner.now(&queue);
-            let wait = queue.sleepers.first_key_value().map_or(LOOK, |(key, _)| (key.0 - now).min(LOOK));
+            let wait = queue.sleepers.first_key_value().map_or(LOOK, |(key, _)| key.0.saturating_sub(now).min(LOOK));
             drop(inner.changed.wait_timeout(queue, wait));
         } else {
             drop(queue);
@@ -183,5 +183,15 @@ mod tests {
         tokio::task::yield_now().await;
         clock.advance(Duration::from_secs(600));
         sleeping.await.expect("it wakes");
+    }
+
+    #[tokio::test]
+    async fn many_sleepers_all_wake() {
+        let clock = Clock::system();
+        let sleepers: Vec<_> =
+            (0..20_000).map(|n| tokio::spawn(clock.sleep(Duration::from_micros(n * 7 % 50_000)))).collect();
+        for sleeper in sleepers {
+            tokio::time::timeout(Duration::from_secs(20), sleeper).await.expect("it wakes").expect("it ends");
+        }
     }
 }

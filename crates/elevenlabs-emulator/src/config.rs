@@ -25,7 +25,7 @@ pub struct Config {
     pub first_byte: Duration,
     /// How fast sound comes after the first, in multiples of real time. 0: at once.
     pub pace: f64,
-    /// The length of a character at speed 1, in ms, at least 10.
+    /// The length of a character at speed 1, in ms, at least 12.
     pub tone_ms: u32,
     /// The sound in one WebSocket frame, in ms (whole characters).
     pub frame_ms: u32,

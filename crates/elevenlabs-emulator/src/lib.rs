@@ -5,8 +5,8 @@
 //! contradict each other, [`Guesses`] says so. It shares no code with any client, so it shares no mistakes either.
 //!
 //! Its voices speak tones that [`decode`] reads back, so a test can prove which characters were heard, in which order. The text is
-//! spoken exactly as it came: nothing is normalised. In the formats `mp3_*` and `opus_*` the sound is valid and as long
-//! as it should be, but silent.
+//! spoken exactly as it came: nothing is normalised. In the formats `mp3_*` the sound is valid and as long as it
+//! should be, but silent.
 //!
 //! # Layout
 //! - [`Emulator`]: start, urls, log, counts. [`Config`]: pace, delays, limits. [`Clock`]: time that can be set ahead.

@@ -37,7 +37,7 @@ struct Options {
     /// How fast sound comes, in multiples of real time; 0: at once
     #[arg(long, value_name = "X", default_value_t = 0.0)]
     pace: f64,
-    /// The length of a character, in ms, at least 10
+    /// The length of a character, in ms, at least 12
     #[arg(long, value_name = "N", default_value_t = 20)]
     tone_ms: u32,
     /// The sound in one WebSocket frame, in ms

@@ -99,6 +99,10 @@ impl TtsProvider for LocalVoices {
         "local"
     }
 
+    fn is_local(&self) -> bool {
+        true
+    }
+
     fn voices(&self) -> Vec<VoiceInfo> {
         let info = |voice: &Arc<dyn VoiceEngine>, name: String| VoiceInfo {
             default: name == self.default,

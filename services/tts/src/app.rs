@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use axum::Router;
 use evervoice_core::{
-    service::{BoxError, HealthCheck, Lifecycle, Part, Service, Shell, ops::Status, settings},
+    service::{BoxError, HealthCheck, Part, Service, Shell, ops::Status, settings},
     tts::TtsProvider,
 };
 use evervoice_elevenlabs::{HttpProvider, WebSocketProvider};
@@ -58,7 +58,8 @@ async fn chain(settings: &TtsSettings, events: &Events, shell: &Shell) -> Result
         providers.push(match name {
             ProviderName::ElevenLabsWs => {
                 let provider = WebSocketProvider::start(Arc::clone(&elevenlabs), metrics.clone())?;
-                close_at_the_end(provider.clone(), shell.lifecycle.clone());
+                let sockets = provider.clone();
+                shell.at_end(async move { sockets.drain().await });
                 Arc::new(provider)
             }
             ProviderName::ElevenLabsHttp => Arc::new(HttpProvider::new(settings.elevenlabs.clone(), metrics.clone())?),
@@ -82,15 +83,6 @@ async fn chain(settings: &TtsSettings, events: &Events, shell: &Shell) -> Result
         events.latency_mode_warning();
     }
     Ok(chain)
-}
-
-/// Closes idle sockets when the last utterance may have begun, not before.
-fn close_at_the_end(provider: WebSocketProvider, lifecycle: Lifecycle) {
-    tokio::spawn(async move {
-        lifecycle.closing().await;
-        lifecycle.sockets_done().await;
-        provider.drain().await;
-    });
 }
 
 fn local_voices(settings: &LocalSettings) -> Result<LocalVoices, BoxError> {

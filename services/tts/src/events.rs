@@ -5,7 +5,7 @@ use evervoice_core::{
     tts::{ProviderFailure, TtsError},
 };
 use evervoice_elevenlabs::ElevenLabsSettings;
-use std::sync::atomic::AtomicU64;
+use std::{sync::atomic::AtomicU64, time::Duration};
 
 use prometheus_client::{
     encoding::EncodeLabelSet,
@@ -44,7 +44,7 @@ struct ByOutcome {
 pub struct Events {
     first_audio: Family<ByProvider, Histogram, fn() -> Histogram>,
     utterances: Family<ByOutcome, Counter>,
-    audio_ms: Family<ByProvider, Counter>,
+    audio_ms: Family<ByProvider, Counter<f64, AtomicU64>>,
     rejected: Counter,
     active: Gauge,
     failed: Family<Failed, Counter>,
@@ -163,6 +163,11 @@ impl Events {
         tracing::info!(event = "tts_speak_start", request_id, chars);
     }
 
+    /// A provider's sound went out.
+    pub fn audio(&self, provider: &'static str, sound: Duration) {
+        self.audio_ms.get_or_create(&ByProvider { provider }).inc_by(sound.as_secs_f64() * 1000.0);
+    }
+
     pub fn first_audio(&self, request_id: &str, provider: &'static str, ms: f64) {
         self.first_audio.get_or_create(&ByProvider { provider }).observe(ms);
         tracing::info!(event = "tts_first_audio", request_id, provider, ms);
@@ -172,7 +177,6 @@ impl Events {
         let Ending { request_id, provider, outcome, audio_ms, total_ms } = *ending;
         self.active.dec();
         self.utterances.get_or_create(&ByOutcome { provider, outcome }).inc();
-        self.audio_ms.get_or_create(&ByProvider { provider }).inc_by(audio_ms);
         tracing::info!(event = "tts_speak_end", request_id, provider, outcome, audio_ms, total_ms);
     }
 

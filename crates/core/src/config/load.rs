@@ -171,6 +171,15 @@ fn expand<T: Settings>(
     environment: &Environment,
     mistakes: &mut Mistakes,
 ) -> Option<Vec<Value>> {
+    if let Value::Array(tag, items) = value {
+        let item = |item: Value| match item.as_str() {
+            // In a list, a text stays a text, also when it looks like a number.
+            Some(_) => expand::<T>(item, key, environment, mistakes).and_then(|mut readings| readings.pop()),
+            None => Some(item),
+        };
+        let items: Vec<Option<Value>> = items.into_iter().map(item).collect();
+        return Some(vec![Value::Array(tag, items.into_iter().collect::<Option<_>>()?)]);
+    }
     let Some(text) = value.as_str().filter(|text| text.contains("${")) else { return Some(vec![value]) };
     let (mut out, mut rest, mut complete) = (String::new(), text, true);
     while let Some(start) = rest.find("${") {

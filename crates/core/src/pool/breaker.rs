@@ -6,8 +6,8 @@ use tokio::time::Instant;
 
 use super::{Backoff, Failure, PoolError, config::after};
 
-/// The bad news about one key since the last good news. Good news is real work done on a connection, or a connection that
-/// stayed open as long as the longest delay; a handshake is not.
+/// The bad news about one key since the last good news. Good news is real work done on a connection, or one that has
+/// been open for long and is idle; a handshake is not.
 pub(super) struct Breaker<E: Error + 'static> {
     trouble: Option<Trouble<E>>,
     proven: bool,
@@ -59,7 +59,7 @@ impl<E: Error + 'static> Breaker<E> {
         }
     }
 
-    /// A connection opened at `opened` lived long enough. A wrong key may be noticed at the first use only.
+    /// An idle connection opened at `opened` lived long enough. A wrong key may be noticed at the first use only.
     pub(super) fn lived(&mut self, opened: Instant) {
         if self.is_probe(opened) && !self.is_hopeless() {
             self.trouble = None;

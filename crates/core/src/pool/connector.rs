@@ -57,7 +57,8 @@ pub trait Connection: Send + Sync + 'static {
     /// Waits until it is of no more use. Returns at once when it already is; may be called again.
     async fn closed(&self) -> Closed;
 
-    /// Whether it has been of use: the far end did real work on it. A completed handshake is no proof of good credentials.
+    /// Whether it has been of use: the far end did real work on it. A completed handshake is no proof of good credentials;
+    /// a use that ended in order is, even one that was cancelled.
     /// The pool asks under its lock: this only reads, and takes no lock under which a slot may be dropped.
     fn proven(&self) -> bool;
 

@@ -38,7 +38,7 @@ pub(super) async fn guard<C: Connector>(
         closed = &mut closed => {
             let reason = closed.reason.clone();
             keys.change(|state, now| state.lost(now, id, closed));
-            // It may have left for a better reason at the same moment.
+            // It may have left for another reason at the same moment.
             left.try_recv().unwrap_or(Eviction::Closed(reason))
         }
         () = reached(&mut phase, Phase::Closed) => Eviction::Drained,

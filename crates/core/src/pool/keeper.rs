@@ -135,7 +135,7 @@ impl<C: Connector> Warming<C> {
                 (Failure::Warm(Arc::new(error)), hopeless)
             }
             Err(_) => {
-                let reason = format!("no sound within {} ms of warming up", pool.config.warm_timeout.as_millis());
+                let reason = format!("not warm within {} ms", pool.config.warm_timeout.as_millis());
                 (Failure::Closed(Closed { reason, hopeless: false }), false)
             }
         };

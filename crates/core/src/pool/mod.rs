@@ -11,7 +11,7 @@
 //! | connecting | the handshake is done | to whoever waits longest, else idle |
 //! | | the attempt fails | backoff; those who waited are told |
 //! | idle | a request comes | in use |
-//! | | about 80 % of `max_idle` have passed | it stays idle until another one stands ready in its place, then closes |
+//! | | 75 % to 90 % of `max_idle` have passed | it stays idle until another one stands ready in its place, then closes |
 //! | | `max_idle` has passed, it ends, or gives no sign of life | closed, and replaced |
 //! | | `rewarm_after_idle` has passed without any request | it is made to work once, beside its users if it may have several |
 //! | in use | its last slot comes back | idle again; closed if it was good for one use |
@@ -20,10 +20,11 @@
 //!
 //! # Failures
 //!
-//! An attempt that fails, and a connection that ends soon and without having been of any use, delay the next attempt, each
-//! time longer, up to a limit; meanwhile requests are refused at once rather than made to wait. Then one attempt at a time
-//! is made, until a connection has been of use or has lived long. Where there is no hope (a wrong key), connections are no
-//! longer kept ready: a request is let through now and then to see whether that has changed.
+//! An attempt that fails, and a connection that ends soon or in use and without having been of any use, delay the next
+//! attempt, each time longer, up to a limit; meanwhile requests are refused at once rather than made to wait. Then one
+//! attempt at a time is made, until a connection has been of use, or is idle and has been open for long. Where there is no
+//! hope (a wrong key), connections are no longer kept ready: a request is let through now and then to see whether that has
+//! changed.
 //!
 //! # Files
 //! [`Pool`] is the outside. Each key has a `KeyPool`: its `state` (an event changes it, then `settle` draws the consequences),
@@ -127,7 +128,7 @@ impl<C: Connector> Pool<C> {
             let lease = keys.wait(reply?, &self.shared().config).await?;
             // It may have ended this instant, and its guard not know yet.
             if let Some(closed) = lease.connection().closed().now_or_never() {
-                keys.change(|state, now| state.lost(now, lease.slot().connection(), closed));
+                keys.change(|state, now| state.found_lost(now, lease.slot().connection(), closed));
                 continue;
             }
             self.shared().watcher.acquired(key, lease.waited(), asked.elapsed());

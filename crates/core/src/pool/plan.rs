@@ -83,7 +83,7 @@ impl<C: Connector> State<C> {
 
     fn wake(&self, now: Instant) -> Option<Instant> {
         let forgotten = (!self.permanent).then(|| after(self.used_at, self.config.key_idle));
-        let lived = |entry: &Entry<C>| after(entry.opened, self.config.backoff.max);
+        let lived = |entry: &Entry<C>| after(entry.opened, self.config.good_after());
         let recovered = (!self.breaker.is_well()).then(|| self.entries.iter().map(lived).filter(|at| *at > now).min());
         let times = [self.breaker.until(now), self.warm_due(now), forgotten, recovered.flatten()];
         // What is due and was not done waits for an event.

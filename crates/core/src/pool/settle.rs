@@ -17,7 +17,6 @@ use super::{
 #[must_use]
 pub(super) struct Effects<C: Connector> {
     replies: Vec<(oneshot::Sender<Reply<C>>, Reply<C>)>,
-    left: Vec<(Entry<C>, Eviction)>,
     gone: Vec<Entry<C>>,
 }
 
@@ -27,24 +26,20 @@ impl<C: Connector> Effects<C> {
             // Whoever stopped waiting returns the lease by dropping it.
             let _ = waiter.send(reply);
         }
-        for (entry, eviction) in self.left {
+        for entry in self.gone {
             // A guard that is gone has closed the connection.
-            let _ = entry.leave.send(eviction);
+            let _ = entry.leave.send(entry.leaving.unwrap_or(Eviction::Drained));
         }
-        drop(self.gone);
     }
 }
 
 impl<C: Connector> State<C> {
     pub(super) fn settle(&mut self, now: Instant, owner: &Arc<dyn Owner>) -> Effects<C> {
-        let mut effects = Effects { replies: Vec::new(), left: Vec::new(), gone: std::mem::take(&mut self.gone) };
+        let mut effects = Effects { replies: Vec::new(), gone: std::mem::take(&mut self.gone) };
         self.serve(now, owner, &mut effects);
         self.refuse(now, &mut effects);
         self.thin_out(now);
-        for entry in self.entries.extract_if(.., |entry| entry.leaving.is_some() && entry.used == 0) {
-            let eviction = entry.leaving.clone().unwrap_or(Eviction::Drained);
-            effects.left.push((entry, eviction));
-        }
+        effects.gone.extend(self.entries.extract_if(.., |entry| entry.leaving.is_some() && entry.used == 0));
         for entry in &mut self.entries {
             entry.fresh = false;
         }
@@ -58,7 +53,8 @@ impl<C: Connector> State<C> {
         for entry in &self.entries {
             if entry.connection.proven() {
                 self.breaker.proven(entry.opened);
-            } else if now >= after(entry.opened, self.config.backoff.max) {
+            } else if entry.is_idle() && now >= after(entry.opened, self.config.good_after()) {
+                // One in use has yet to show what it is good for.
                 self.breaker.lived(entry.opened);
             }
         }

@@ -138,27 +138,39 @@ impl<C: Connector> State<C> {
         let Some(index) = self.entries.iter().position(|entry| entry.id == id) else { return };
         let entry = &mut self.entries[index];
         let expected = matches!(entry.leaving, Some(Eviction::Idle | Eviction::Surplus | Eviction::Drained));
+        let used = eviction == Eviction::Spoiled;
         if matches!(entry.leaving, None | Some(Eviction::Used)) {
             entry.leaving = Some(eviction);
         }
-        self.judge(now, index, expected, closed);
+        self.judge(now, index, expected, used, closed);
     }
 
     /// A connection ended by itself.
     pub(super) fn lost(&mut self, now: Instant, id: u64, closed: Closed) {
         let Some(index) = self.entries.iter().position(|entry| entry.id == id) else { return };
-        let expected = self.entries[index].leaving.is_some();
-        self.judge(now, index, expected, closed);
+        let (expected, used) = (self.entries[index].leaving.is_some(), self.entries[index].used > 0);
+        let eviction = Eviction::Closed(closed.reason.clone());
+        self.judge(now, index, expected, used, closed);
+        self.entries[index].leaving = Some(eviction);
         self.forget(id);
     }
 
-    /// Whether the end of a connection is bad news: not when it had been of use, or had lived long.
-    fn judge(&mut self, now: Instant, index: usize, expected: bool, closed: Closed) {
+    /// A connection had ended by itself before the request that got it could use it.
+    pub(super) fn found_lost(&mut self, now: Instant, id: u64, closed: Closed) {
+        if let Some(entry) = self.entries.iter_mut().find(|entry| entry.id == id) {
+            entry.used = entry.used.saturating_sub(1);
+        }
+        self.lost(now, id, closed);
+    }
+
+    /// Whether the end of a connection is bad news: not when it had been of use, or had been open for long and was not
+    /// `used`.
+    fn judge(&mut self, now: Instant, index: usize, expected: bool, used: bool, closed: Closed) {
         let entry = &self.entries[index];
         let proven = entry.connection.proven();
         let hopeless = closed.hopeless;
-        let early = now < after(entry.opened, self.config.backoff.max);
-        if hopeless || early && !proven && !expected {
+        let early = now < after(entry.opened, self.config.good_after());
+        if hopeless || (early || used) && !proven && !expected {
             self.breaker.failed(now, entry.began, Failure::Closed(closed), hopeless, self.config.backoff);
         }
     }

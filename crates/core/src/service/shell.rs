@@ -2,13 +2,15 @@
 
 use std::{
     net::SocketAddr,
-    sync::{Arc, Mutex},
-    time::Instant,
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
 };
 
 use axum::{Router, middleware};
+use futures_util::future::join_all;
 use prometheus_client::registry::Registry;
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::{net::TcpListener, task::JoinHandle, time::timeout};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::{
@@ -53,13 +55,23 @@ pub struct Shell {
     pub lifecycle: Lifecycle,
     /// The metrics of this service. Register at build time; `/metrics` shows them.
     pub registry: Arc<Mutex<Registry>>,
+    /// What is done after the last request.
+    at_end: Arc<Mutex<Vec<Pin<Box<dyn Future<Output = ()> + Send>>>>>,
 }
+
+/// Longest time that a service takes to say goodbye to others after its last request.
+const GOODBYE: Duration = Duration::from_secs(2);
 
 impl Shell {
     /// Registers metrics.
     pub fn register<T>(&self, register: impl FnOnce(&mut Registry) -> T) -> T {
         // A poisoned registry is still a registry: the panic was in someone's constructor.
-        register(&mut self.registry.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+        register(&mut self.registry.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Adds something to be done after the last request has ended, such as closing connections in order.
+    pub fn at_end(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.at_end.lock().unwrap_or_else(PoisonError::into_inner).push(Box::pin(work));
     }
 }
 
@@ -86,9 +98,10 @@ pub async fn start<S: Service>(settings: S::Settings, lifecycle: &Lifecycle) -> 
 
     let mut registry = Registry::default();
     let http = HttpMetrics::register(S::NAME, &mut registry);
-    let shell = Shell { lifecycle: lifecycle.clone(), registry: Arc::new(Mutex::new(registry)) };
+    let registry = Arc::new(Mutex::new(registry));
+    let shell = Shell { lifecycle: lifecycle.clone(), registry, at_end: Arc::default() };
     let (routes, health) = S::build(settings, &shell).await?;
-    let ops = Ops { service: S::NAME, lifecycle: lifecycle.clone(), health, registry: shell.registry };
+    let ops = Ops { service: S::NAME, lifecycle: lifecycle.clone(), health, registry: Arc::clone(&shell.registry) };
     let app = routes
         .merge(ops::routes(ops))
         .fallback(async |uri: axum::http::Uri| {
@@ -106,7 +119,12 @@ pub async fn start<S: Service>(settings: S::Settings, lifecycle: &Lifecycle) -> 
         .layer(middleware::from_fn_with_state(http, observe::observe));
 
     let life = lifecycle.clone();
-    let done = tokio::spawn(async move { serve(listener, app, &server, &life).await });
+    let at_end = std::mem::take(&mut *shell.at_end.lock().unwrap_or_else(PoisonError::into_inner));
+    let done = tokio::spawn(async move {
+        let drained = serve(listener, app, &server, &life).await;
+        let _ = timeout(GOODBYE, join_all(at_end)).await;
+        drained
+    });
     let ms = began.elapsed().as_secs_f64() * 1000.0;
     tracing::info!(event = "service_started", service = S::NAME, address = %address, ms);
     Ok(Running { address, done })

@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 pub use error::{ProviderFailure, TtsError};
-pub use request::{SpeechLimits, SpeechRequest};
+pub use request::{SpeechLimits, SpeechRequest, speakable};
 
 use crate::audio::AudioStream;
 
@@ -30,6 +30,17 @@ pub trait TtsProvider: Send + Sync {
     /// [`TtsError`], before the first sample. Later errors are items of the stream. [`Fault::Caller`](crate::fault::Fault)
     /// means that this provider cannot speak such a request; another one may.
     async fn speak(&self, request: SpeechRequest) -> Result<AudioStream, TtsError>;
+
+    /// Whether it works with the network unplugged. Such a provider is never left alone after failures and never cut short:
+    /// behind it there is only silence.
+    fn is_local(&self) -> bool {
+        false
+    }
+
+    /// Whether it has the voice of this name.
+    fn has_voice(&self, name: &str) -> bool {
+        self.voices().iter().any(|voice| voice.name == name)
+    }
 
     /// What there is to know about its state, by name, for `/health`: never a secret.
     fn details(&self) -> BTreeMap<String, Value> {

@@ -67,11 +67,11 @@ impl SpeechRequest {
         Self { text: text.to_owned(), ..self.clone() }
     }
 
-    /// The request for what is left when `text[..spoken]` has been spoken; `None` when nothing is left to say.
+    /// The request for what is left when `text[..spoken]` has been spoken; `None` when nothing is left to say, or `spoken` is
+    /// no place in the text.
     pub fn rest(&self, spoken: usize) -> Option<Self> {
         let (before, rest) = self.text.split_at_checked(spoken)?;
-        let left = rest.chars().any(char::is_alphanumeric);
-        left.then(|| Self {
+        speakable(rest).then(|| Self {
             text: rest.trim_start().to_owned(),
             spoken: format!("{}{before}", self.spoken),
             ..self.clone()
@@ -109,6 +109,13 @@ impl SpeechRequest {
     }
 }
 
+/// Whether there is anything in a text that is said aloud: letters, digits, and the signs that stand for a word, such as in
+/// "5 €" or "100 %".
+pub fn speakable(text: &str) -> bool {
+    const SIGNS: &str = "%‰&@#°§€$£¥₽₴₸₹¢+=<>×÷±№√∞";
+    text.chars().any(|character| character.is_alphanumeric() || SIGNS.contains(character))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -125,6 +132,8 @@ mod tests {
         assert_eq!(rest.rest(1).unwrap().spoken_before(), "One.T");
         assert!(whole.rest(8).is_none(), "a mark alone is not spoken");
         assert!(whole.rest(99).is_none());
+        let price = SpeechRequest { text: "It costs 5 €.".into(), ..whole };
+        assert_eq!(price.rest(10).unwrap().text(), "€.", "a sign that is a word");
     }
 
     #[test]

@@ -22,7 +22,7 @@ impl Encoder {
             Codec::ULaw => Self::ULaw,
             Codec::ALaw => Self::ALaw,
             Codec::Mp3(kbps) => Self::Mp3(Box::new(Mp3::new(format.sample_rate, kbps))),
-            Codec::Opus(_) => Self::Opus(Box::new(Opus::new())),
+            Codec::Opus(kbps) => Self::Opus(Box::new(Opus::new(kbps))),
         }
     }
 

@@ -13,24 +13,30 @@ pub(crate) struct ApiError {
     pub(crate) status: u16,
     /// `type`, `code`, `status` (the older code) and `message` of the detail.
     kind: &'static str,
-    code: String,
-    old_code: String,
+    code: &'static str,
+    old_code: &'static str,
     message: String,
     param: Option<&'static str>,
     /// The detail is this instead.
-    array: Option<Value>,
+    array: Option<Box<Value>>,
     /// The detail has only the older code and the message.
     old_shape: bool,
-    retry_after: Option<String>,
+    retry_after: Option<Box<str>>,
 }
 
 impl ApiError {
-    fn new(status: u16, kind: &'static str, code: &str, old_code: &str, message: impl Into<String>) -> Self {
+    fn new(
+        status: u16,
+        kind: &'static str,
+        code: &'static str,
+        old_code: &'static str,
+        message: impl Into<String>,
+    ) -> Self {
         Self {
             status,
             kind,
-            code: code.into(),
-            old_code: old_code.into(),
+            code,
+            old_code,
             message: message.into(),
             param: None,
             array: None,
@@ -81,8 +87,9 @@ impl ApiError {
 
     /// 422, whose detail is an array.
     pub(crate) fn unprocessable(kind: &str, location: &[&str], message: &str, input: Value) -> Self {
+        let array = json!([{"type": kind, "loc": location, "msg": message, "input": input}]);
         let error = Self::new(422, "validation_error", "", "", "");
-        Self { array: Some(json!([{"type": kind, "loc": location, "msg": message, "input": input}])), ..error }
+        Self { array: Some(Box::new(array)), ..error }
     }
 
     pub(crate) fn missing_text(input: Value) -> Self {
@@ -102,7 +109,7 @@ impl ApiError {
     pub(crate) fn too_many_at_once(old_names: bool) -> Self {
         let message = "Too many concurrent requests. Your current subscription has reached its concurrent limit.";
         let error = Self::new(429, "rate_limit_error", "concurrent_limit_exceeded", "", message);
-        Self { old_code: "too_many_concurrent_requests".into(), old_shape: old_names, ..error }
+        Self { old_code: "too_many_concurrent_requests", old_shape: old_names, ..error }
     }
 
     pub(crate) fn rate_limited(old_names: bool) -> Self {
@@ -121,7 +128,7 @@ impl ApiError {
     }
 
     pub(crate) fn retry_after(self, retry_after: Option<String>) -> Self {
-        Self { retry_after, ..self }
+        Self { retry_after: retry_after.map(String::into_boxed_str), ..self }
     }
 
     pub(crate) fn with_status(self, status: Option<u16>) -> Self {

@@ -1,5 +1,6 @@
 //! Sockets: listening, TLS, the simulated network.
 
+mod delayed;
 mod link;
 mod tls;
 
@@ -52,7 +53,7 @@ async fn connection(state: Arc<State>, tcp: TcpStream, tls: Option<TlsAcceptor>)
     let plain: Box<dyn Stream> = if rtt.is_zero() {
         Box::new(link::Direct(link.clone()))
     } else {
-        Box::new(link::Delayed::new(link.clone(), state.real.clone(), rtt))
+        Box::new(delayed::Delayed::new(link.clone(), state.real.clone(), rtt))
     };
     let stream: Box<dyn Stream> = match tls {
         None => plain,

@@ -15,16 +15,19 @@ const HOPS: usize = WINDOW / HOP;
 /// A tone of an amplitude below this (of 32768) is no tone.
 const FAINTEST: f32 = 60.0;
 
+/// Seen less often in a row, it is chance.
+const LEAST: usize = 3;
+
 /// The text of the audible characters, in order. Silence is skipped, and so is what is not a character: noise, the torn end
 /// of a cut one, two that sound at once.
 ///
 /// Needs no marks and no alignment: it finds the characters in any part of any mixture of utterances and silence, at any
-/// sample rate from 8 kHz (in Hz), quiet or loud, whatever the length of a character (10 ms or more).
+/// sample rate from 8 kHz (in Hz), quiet or loud, whatever the length of a character (12 ms or more).
 pub fn decode(samples: &[i16], sample_rate: u32) -> String {
     let chords = chords(&at_8_khz(samples, sample_rate));
-    let runs = mend(runs(&chords));
+    let runs = mend(real(runs(&chords).into_iter().filter(|run| run.hops >= LEAST).collect()));
     let usual = usual_length(&runs);
-    runs.iter().filter(|run| run.hops * 2 >= usual).map(|run| run.character).collect()
+    runs.iter().filter(|run| run.hops * 5 >= usual * 2).map(|run| run.character).collect()
 }
 
 /// Cubic interpolation: good enough where nothing sounds above half the new rate.
@@ -88,9 +91,9 @@ fn sounding(parts: &[[[f32; 2]; TONES]; HOPS]) -> u32 {
     }
     let mut bits = 0;
     for (tone, &power) in powers.iter().enumerate() {
-        if power > 0.36 * usual {
+        if power > 0.3 * usual {
             bits |= 1 << tone;
-        } else if power > 0.16 * usual {
+        } else if power > 0.2 * usual {
             return 0;
         }
     }
@@ -107,9 +110,13 @@ struct Run {
 }
 
 impl Run {
-    /// How much sound it stands for, in hops.
-    fn sound(&self) -> usize {
-        self.hops + HOPS - 1
+    /// Clearly shorter than a whole one.
+    fn is_part(&self, usual: usize) -> bool {
+        self.hops * 4 < usual * 3
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        (self.character, self.place) == (other.character, other.place)
     }
 }
 
@@ -129,18 +136,29 @@ fn runs(seen: &[Option<(char, u8)>]) -> Vec<Run> {
     runs
 }
 
-/// Puts the two halves of a character together that silence was put between.
+/// Leaves out what is seen for a moment while one character goes over into the one that follows it by its place.
+fn real(mut runs: Vec<Run>) -> Vec<Run> {
+    let follows = |one: &Run, other: &Run| (one.place + 1) % 4 == other.place;
+    let mut index = 1;
+    while index + 1 < runs.len() {
+        let (before, run, after) = (&runs[index - 1], &runs[index], &runs[index + 1]);
+        if run.hops <= LEAST + 1 && follows(before, after) {
+            runs.remove(index);
+        } else {
+            index += 1;
+        }
+    }
+    runs
+}
+
+/// Puts the two parts of a character together that silence was put between: both are shorter than whole ones.
 fn mend(runs: Vec<Run>) -> Vec<Run> {
-    let usual = usual_length(&runs) + HOPS - 1;
+    let usual = usual_length(&runs);
     let mut mended: Vec<Run> = Vec::with_capacity(runs.len());
     for run in runs {
         match mended.last_mut() {
-            Some(before)
-                if (before.character, before.place) == (run.character, run.place)
-                    && before.sound() * 4 < usual * 3
-                    && (before.sound() + run.sound()) * 4 <= usual * 5 =>
-            {
-                before.hops = before.sound() + run.sound() + 1 - HOPS;
+            Some(before) if before.is_same(&run) && before.is_part(usual) && run.is_part(usual) => {
+                before.hops += run.hops
             }
             _ => mended.push(run),
         }
@@ -148,9 +166,9 @@ fn mend(runs: Vec<Run>) -> Vec<Run> {
     mended
 }
 
-/// The length of a whole character, in hops: short ones are few, so look where short ends and usual begins.
+/// The length of a whole character, in hops: that of most.
 fn usual_length(runs: &[Run]) -> usize {
-    let mut lengths: Vec<usize> = runs.iter().map(|run| run.hops).filter(|&hops| hops > 3).collect();
+    let mut lengths: Vec<usize> = runs.iter().map(|run| run.hops).collect();
     lengths.sort_unstable();
-    lengths.get(lengths.len() * 3 / 10).copied().unwrap_or(1)
+    lengths.get(lengths.len() / 2).copied().unwrap_or(LEAST)
 }

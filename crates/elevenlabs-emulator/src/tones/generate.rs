@@ -93,7 +93,7 @@ impl Speaker {
     }
 }
 
-/// The sound of a text: `tone_ms` (at least 10) for each character.
+/// The sound of a text: `tone_ms` (at least 12) for each character.
 ///
 /// ```
 /// let samples = elevenlabs_emulator::encode("Grüße!", 16_000, 20);

@@ -3,8 +3,9 @@
 use serde_json::Value;
 
 use super::Kind;
+use super::ending::End;
 use super::frames::ErrorFrame;
-use super::session::{End, Session};
+use super::session::Session;
 use crate::faults::Fault;
 
 /// The context of messages that name none.

@@ -1,9 +1,11 @@
 //! The WebSocket endpoints: what an upgrade is answered with.
 
 mod context;
+mod ending;
 mod frames;
 mod message;
 mod session;
+mod timers;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

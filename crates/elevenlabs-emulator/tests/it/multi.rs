@@ -18,7 +18,7 @@ fn close(context: &str) -> Value {
 }
 
 /// Frames up to the end of so many contexts, by context.
-async fn to_finals(socket: &mut Socket, contexts: &[&str]) -> Vec<Vec<Value>> {
+async fn until_finals(socket: &mut Socket, contexts: &[&str]) -> Vec<Vec<Value>> {
     let mut frames: Vec<Vec<Value>> = vec![Vec::new(); contexts.len()];
     let mut ended = 0;
     while ended < contexts.len() {
@@ -43,7 +43,7 @@ async fn contexts_speak_side_by_side_and_end_only_when_closed() {
     assert_eq!(emulator.open_contexts(), 2);
     socket.send(close("a")).await;
     socket.send(close("b")).await;
-    let mut frames = to_finals(&mut socket, &["a", "b"]).await;
+    let mut frames = until_finals(&mut socket, &["a", "b"]).await;
     let index = usize::from(first["contextId"] == "b");
     frames[index].insert(0, first);
     for (frames, text) in frames.iter().zip(texts) {
@@ -63,7 +63,7 @@ async fn a_flush_alone_ends_nothing() {
     assert_eq!(aligned(&[socket.frame().await]), "hi");
     assert!(socket.is_quiet().await);
     socket.send(close("a")).await;
-    assert_eq!(socket.to_final().await.len(), 2);
+    assert_eq!(socket.until_final().await.len(), 2);
 }
 
 #[tokio::test]
@@ -72,11 +72,11 @@ async fn closing_discards_what_was_not_flushed() {
     let mut socket = Socket::open(&emulator, PATH).await;
     socket.send(json!({"text": "never heard", "context_id": "a"})).await;
     socket.send(close("a")).await;
-    assert_eq!(socket.to_final().await.len(), 1, "one message, isFinal, no sound");
+    assert_eq!(socket.until_final().await.len(), 1, "one message, isFinal, no sound");
     let mut socket = Socket::open(&emulator, &format!("{PATH}&auto_mode=true")).await;
     socket.send(json!({"text": "heard", "context_id": "a"})).await;
     socket.send(close("a")).await;
-    assert_eq!(heard(&socket.to_final().await), "heard ");
+    assert_eq!(heard(&socket.until_final().await), "heard ");
 }
 
 #[tokio::test]
@@ -87,7 +87,7 @@ async fn there_is_no_cancel() {
     socket.send(say("a", text)).await;
     let first = socket.frame().await;
     socket.send(close("a")).await;
-    let mut frames = socket.to_final().await;
+    let mut frames = socket.until_final().await;
     frames.insert(0, first);
     assert_eq!(heard(&frames), text);
 }
@@ -176,7 +176,7 @@ async fn closing_the_socket_lets_the_contexts_finish() {
     let mut socket = Socket::open(&emulator, PATH).await;
     socket.send(say("a", "to the end")).await;
     socket.send(json!({"close_socket": true})).await;
-    let (frames, end) = socket.to_end().await;
+    let (frames, end) = socket.until_end().await;
     assert_eq!((heard(&frames).as_str(), end), ("to the end", Got::Close(1000, String::new())));
 }
 
@@ -188,7 +188,7 @@ async fn a_thousand_turns_leave_no_context() {
         let context = format!("turn-{turn}");
         socket.send(say(&context, "x")).await;
         socket.send(close(&context)).await;
-        socket.to_final().await;
+        socket.until_final().await;
     }
     until(|| emulator.open_contexts() == 0).await;
 }

@@ -51,7 +51,7 @@ async fn single_context_frames() {
     socket.send(json!({"text": " ", "voice_settings": {"stability": 0.5}})).await;
     socket.send(json!({"text": "Hi there, this takes two frames. ", "flush": true})).await;
     socket.send(text("")).await;
-    let frames = socket.to_final().await;
+    let frames = socket.until_final().await;
     let [audio @ .., tail, last] = &frames[..] else { panic!("three kinds of frames in {frames:?}") };
     assert!(audio.len() >= 2);
     audio.iter().for_each(|frame| same_shape(frame, &fixture!("ws_audio"), "audio"));
@@ -72,7 +72,7 @@ async fn multi_context_frames() {
     socket.send(json!({"text": "Hi. ", "context_id": "a", "flush": true})).await;
     same_shape(&socket.frame().await, &fixture!("ws_multi_audio"), "audio");
     socket.send(json!({"context_id": "a", "close_context": true})).await;
-    let frames = socket.to_final().await;
+    let frames = socket.until_final().await;
     assert_eq!(frames.last(), Some(&fixture!("ws_multi_final")));
 }
 

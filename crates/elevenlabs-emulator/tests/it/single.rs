@@ -19,7 +19,7 @@ async fn text_is_spoken_and_the_socket_closed_late() {
     socket.send(text("world, Grüße. ")).await;
     assert!(socket.is_quiet().await, "20 characters are below the schedule");
     socket.send(text("")).await;
-    let frames = socket.to_final().await;
+    let frames = socket.until_final().await;
     assert_eq!(heard(&frames), "Hello world, Grüße. ");
     assert_eq!(aligned(&frames), "Hello world, Grüße. ");
     assert!(socket.is_quiet().await, "the close comes later");
@@ -73,8 +73,8 @@ async fn auto_mode_takes_every_message_as_a_phrase() {
         socket.send(text(piece)).await;
     }
     socket.send(text("")).await;
-    let frames = socket.to_final().await;
-    let phrases: Vec<String> = frames.iter().map(|frame| aligned(&[frame.clone()])).collect();
+    let frames = socket.until_final().await;
+    let phrases: Vec<String> = frames.iter().map(|frame| aligned(std::slice::from_ref(frame))).collect();
     assert_eq!(phrases[..4], ["Hel ", "lo ", "world ", ". "]);
     assert_eq!(heard(&frames), "Hel lo world . ");
 }
@@ -87,7 +87,7 @@ async fn a_keep_alive_is_real_text() {
     for piece in ["Hi", " ", " there.", ""] {
         socket.send(text(piece)).await;
     }
-    assert_eq!(heard(&socket.to_final().await), "Hi  there.");
+    assert_eq!(heard(&socket.until_final().await), "Hi  there.");
 }
 
 #[tokio::test]
@@ -98,7 +98,7 @@ async fn the_key_may_come_in_the_first_message() {
         socket.send(json!({"text": " ", name: "test-key"})).await;
         socket.send(text("ok")).await;
         socket.send(text("")).await;
-        assert_eq!(heard(&socket.to_final().await), "ok");
+        assert_eq!(heard(&socket.until_final().await), "ok");
     }
     let mut socket = Socket::try_open(&emulator, VOICE, PATH, None).await.expect("an upgrade");
     socket.send(text(" ")).await;
@@ -224,13 +224,13 @@ async fn an_empty_flush_keeps_the_socket_unless_guessed_otherwise() {
     assert_eq!(aligned(&[socket.frame().await]), "one ");
     socket.send(text("two")).await;
     socket.send(text("")).await;
-    assert_eq!(aligned(&socket.to_final().await), "two");
+    assert_eq!(aligned(&socket.until_final().await), "two");
     let guesses = Guesses { empty_flush_closes: true, ..Guesses::default() };
     emulator.set_faults(Faults { guesses, ..Faults::default() });
     let mut socket = Socket::open(&emulator, PATH).await;
     socket.send(text("one ")).await;
     socket.send(json!({"text": "", "flush": true})).await;
-    assert_eq!(aligned(&socket.to_final().await), "one ");
+    assert_eq!(aligned(&socket.until_final().await), "one ");
 }
 
 #[tokio::test]

@@ -181,6 +181,8 @@ impl Socket {
                         .map_or_else(|_| Got::Text(text.as_str().to_owned()), Got::Frame);
                 }
                 Some(Ok(Message::Close(Some(frame)))) => {
+                    // Reading on is what answers the close.
+                    while let Some(Ok(_)) = soon(self.0.next()).await {}
                     return Got::Close(frame.code.into(), frame.reason.as_str().to_owned());
                 }
                 Some(Ok(_)) => {}
@@ -197,7 +199,7 @@ impl Socket {
     }
 
     /// All frames up to and with the one that says `isFinal`.
-    pub async fn to_final(&mut self) -> Vec<Value> {
+    pub async fn until_final(&mut self) -> Vec<Value> {
         let mut frames = Vec::new();
         loop {
             frames.push(self.frame().await);
@@ -208,7 +210,7 @@ impl Socket {
     }
 
     /// Frames up to whatever else comes.
-    pub async fn to_end(&mut self) -> (Vec<Value>, Got) {
+    pub async fn until_end(&mut self) -> (Vec<Value>, Got) {
         let mut frames = Vec::new();
         loop {
             match self.next().await {

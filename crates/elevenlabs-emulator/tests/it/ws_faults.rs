@@ -44,7 +44,7 @@ async fn sockets_that_break_in_the_middle() {
         ] {
             let trigger = Trigger::once().after_audio(Duration::from_millis(480));
             let (emulator, mut socket) = with(fault, trigger, path).await;
-            let (frames, end) = socket.to_end().await;
+            let (frames, end) = socket.until_end().await;
             assert_eq!((heard(&frames).as_str(), &end), (&TEXT[..24], &expected), "{fault:?} {path}");
             until(|| emulator.open_sockets() == 0 && emulator.open_contexts() == 0).await;
             assert_eq!(emulator.generating(), 0);
@@ -110,7 +110,7 @@ async fn a_stalled_context_leaves_the_others_alone() {
 async fn utterances_without_sound_or_end() {
     for path in [SINGLE, MULTI] {
         let (_emulator, mut socket) = with(Fault::WsSilent, Trigger::once(), path).await;
-        assert_eq!(socket.to_final().await.len(), 1, "isFinal and nothing else");
+        assert_eq!(socket.until_final().await.len(), 1, "isFinal and nothing else");
         let (_emulator, mut socket) = with(Fault::WsLost, Trigger::once(), path).await;
         assert!(socket.is_quiet().await);
         let (emulator, mut socket) = with(Fault::WsNoFinal, Trigger::once(), path).await;
@@ -135,7 +135,7 @@ async fn closing_before_the_first_sound_races_with_it() {
         careful.send(json!({"text": TEXT, "context_id": "a", "flush": true})).await;
         let first = careful.frame().await;
         careful.send(json!({"context_id": "a", "close_context": true})).await;
-        let mut frames = careful.to_final().await;
+        let mut frames = careful.until_final().await;
         frames.insert(0, first);
         assert_eq!(heard(&frames), TEXT, "who waits for the first sound loses nothing");
         // Both in one write, so that the close arrives before any sound has left.
@@ -144,7 +144,7 @@ async fn closing_before_the_first_sound_races_with_it() {
         emulator.set_faults(Faults::only(fault, Trigger::always()));
         let mut hasty = utterance(&emulator, MULTI).await;
         if is_final {
-            assert_eq!(hasty.to_final().await.len(), 1);
+            assert_eq!(hasty.until_final().await.len(), 1);
         } else {
             assert!(hasty.is_quiet().await);
         }
@@ -154,15 +154,15 @@ async fn closing_before_the_first_sound_races_with_it() {
 #[tokio::test]
 async fn odd_frames() {
     let (_emulator, mut socket) = with(Fault::WsLateAudio, Trigger::once(), MULTI).await;
-    assert_eq!(heard(&socket.to_final().await), TEXT);
+    assert_eq!(heard(&socket.until_final().await), TEXT);
     assert_eq!(aligned(&[socket.frame().await]), "×××");
 
     let (_emulator, mut socket) = with(Fault::WsMalformedJson, Trigger::once(), SINGLE).await;
-    let (frames, end) = socket.to_end().await;
+    let (frames, end) = socket.until_end().await;
     assert!(matches!(end, Got::Text(_)) && !frames.is_empty());
 
     let (_emulator, mut socket) = with(Fault::WsBadBase64, Trigger::once(), SINGLE).await;
-    let frames = socket.to_final().await;
+    let frames = socket.until_final().await;
     assert_eq!(frames.iter().filter(|frame| frame["audio"] == "~not base64~").count(), 1);
     assert_eq!(aligned(&frames), TEXT);
 

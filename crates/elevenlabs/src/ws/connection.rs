@@ -1,4 +1,4 @@
-//! A socket as its users and the pool see it. Behind it is a [`Task`] that reads all the time.
+//! A socket as its users and the pool see it. Behind it is a task that reads all the time.
 
 use std::{
     num::NonZeroUsize,
@@ -50,6 +50,8 @@ pub(super) struct Shared {
     pub proven: AtomicBool,
     /// How long the service may take to end an utterance after it was told to.
     pub close_timeout: Duration,
+    /// How long the socket may be without text.
+    pub longest_idle: Duration,
 }
 
 /// What a new socket has to be told.
@@ -58,6 +60,7 @@ pub(super) struct Options {
     pub endpoint: WsEndpoint,
     pub key: ApiKey,
     pub close_timeout: Duration,
+    pub longest_idle: Duration,
     pub events: Events,
 }
 
@@ -77,12 +80,12 @@ impl WsConnection {
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        let Options { number, endpoint, key, close_timeout, events } = options;
+        let Options { number, endpoint, key, close_timeout, longest_idle, events } = options;
         let single = endpoint == WsEndpoint::Single;
         let (commands, receiver) = mpsc::channel(COMMANDS);
         let (sender, lost) = watch::channel(None);
-        let shared =
-            Arc::new(Shared { number, abandoned: Notify::new(), proven: AtomicBool::new(false), close_timeout });
+        let (abandoned, proven) = (Notify::new(), AtomicBool::new(false));
+        let shared = Arc::new(Shared { number, abandoned, proven, close_timeout, longest_idle });
         let task = Task::new(Socket::new(stream).await, single, receiver, Arc::clone(&shared), sender);
         tokio::spawn(task.run(key, events.clone()));
         Self { single, commands, shared, lost, contexts: AtomicU64::new(1), events }

@@ -32,6 +32,9 @@ use crate::{
 /// Longest body of a refused upgrade that is read, in bytes.
 const LONGEST_REFUSAL: usize = 64 << 10;
 
+/// How long a socket may be without text, as a part of what the service allows. The pool replaces it at 75 %.
+const LONGEST_IDLE: f64 = 0.8;
+
 /// What is fixed when a socket is opened.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Key {
@@ -63,6 +66,8 @@ impl WsConnector {
             .client_builder()
             .connect_timeout(Duration::from_secs_f64(settings.ws_connect_timeout_sec))
             .redirect(Policy::none())
+            // A WebSocket begins as HTTP/1.1.
+            .http1_only()
             // A connection becomes a socket or is of no use.
             .pool_max_idle_per_host(0)
             .build()
@@ -165,6 +170,7 @@ impl Connector for WsConnector {
             endpoint: settings.ws_endpoint,
             key: settings.api_key.clone(),
             close_timeout: Duration::from_secs_f64(settings.ws_context_close_timeout_sec),
+            longest_idle: Duration::from_secs(settings.ws_inactivity_timeout.into()).mul_f64(LONGEST_IDLE),
             events: self.events.clone(),
         };
         Ok(WsConnection::start(upgraded, options).await)

@@ -15,7 +15,8 @@ use tokio::{
 use super::{
     WebSocketProvider,
     phrases::Phrases,
-    utterance::{Line, Order, Utterance},
+    place::{Line, Order},
+    utterance::Utterance,
 };
 use crate::error::ElevenLabsError;
 

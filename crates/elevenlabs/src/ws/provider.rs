@@ -14,7 +14,8 @@ use serde_json::{Value, json};
 use super::{
     connector::{Key, WsConnector},
     llm::{self, LlmStream},
-    utterance::{Line, Order, Utterance},
+    place::{Line, Order},
+    utterance::Utterance,
 };
 use crate::{
     config::ElevenLabsSettings,
@@ -109,9 +110,17 @@ impl WebSocketProvider {
         Order { speed: casting.speed, key: self.key(casting), request_id: request_id.to_owned() }
     }
 
+    /// Tells the metrics how full the pool is.
+    fn tell_level(&self) {
+        let status = self.pool_status();
+        let sum = |count: fn(&KeyStatus<Key>) -> usize| status.iter().map(count).sum();
+        self.line.events.ws_pool_level(sum(|key| key.ready), sum(|key| key.in_use));
+    }
+
     /// Begins to speak `text` and waits for the first sound.
     async fn begin(&self, order: Order, text: &str) -> Result<(AudioChunk, Utterance), ElevenLabsError> {
         let mut utterance = Utterance::begin(Arc::clone(&self.line), order, text, true).await?;
+        self.tell_level();
         loop {
             match utterance.next().await {
                 Some(Ok(chunk)) => return Ok((chunk, utterance)),
@@ -149,6 +158,7 @@ impl TtsProvider for WebSocketProvider {
     }
 
     fn details(&self) -> BTreeMap<String, Value> {
+        self.tell_level();
         let pool = self.pool_status().into_iter().map(|status| {
             json!({
                 "voice_id": status.key.voice_id,

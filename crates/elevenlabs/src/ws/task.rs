@@ -43,6 +43,8 @@ pub(super) struct Task<S> {
     /// What its queue had no room for. Until it has, the socket is not read: sound is never dropped.
     stuck: Option<(Queue, Item)>,
     pings: Vec<oneshot::Sender<()>>,
+    /// When text was last sent, from which the service counts how long the socket is idle.
+    said: Instant,
 }
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Task<S> {
@@ -53,7 +55,17 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Task<S> {
         shared: Arc<Shared>,
         lost: watch::Sender<Option<Lost>>,
     ) -> Self {
-        Self { socket, single, commands, shared, lost, entries: vec![], stuck: None, pings: vec![] }
+        Self {
+            socket,
+            single,
+            commands,
+            shared,
+            lost,
+            entries: vec![],
+            stuck: None,
+            pings: vec![],
+            said: Instant::now(),
+        }
     }
 
     /// Serves the socket until it is lost or closed.
@@ -78,7 +90,10 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Task<S> {
     /// Waits for one thing to happen and deals with it.
     async fn next(&mut self) -> Result<(), Lost> {
         self.end_abandoned()?;
-        let due = self.entries.iter().filter_map(|entry| entry.due).min();
+        let due = match self.entries.is_empty() {
+            true => Some(self.said + self.shared.longest_idle),
+            false => self.entries.iter().filter_map(|entry| entry.due).min(),
+        };
         let unsent = self.socket.unsent();
         tokio::select! {
             () = room(self.stuck.as_ref()) => self.unstick(),
@@ -88,7 +103,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Task<S> {
             },
             command = self.commands.recv(), if !unsent => self.command(command.unwrap_or(Command::Close))?,
             () = self.shared.abandoned.notified() => {}
-            () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() && self.stuck.is_none() => self.give_up(),
+            () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() && self.stuck.is_none() => self.give_up()?,
         }
         Ok(())
     }
@@ -130,6 +145,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Task<S> {
     }
 
     fn write(&mut self, messages: Vec<String>) -> Result<(), Lost> {
+        self.said = Instant::now();
         messages.into_iter().try_for_each(|message| self.socket.write(Message::text(message)))
     }
 
@@ -212,13 +228,18 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Task<S> {
         Ok(())
     }
 
-    /// Gives up utterances of which the service does not say that they are over. It may still count them, so the socket gets
-    /// no new ones.
-    fn give_up(&mut self) {
+    /// Gives up utterances of which the service does not say that they are over: it may still count them, so the socket gets
+    /// no new ones. Gives up an idle socket before the service does. The pool does so earlier, but it counts from the end of an
+    /// utterance, and the service from its text.
+    fn give_up(&mut self) -> Result<(), Lost> {
+        if self.entries.is_empty() {
+            return Err(Lost::ByUs);
+        }
         let now = Instant::now();
         for entry in self.entries.extract_if(.., |entry| entry.due.is_some_and(|due| due <= now)) {
             entry.slot.spoil();
         }
+        Ok(())
     }
 
     fn due(&self) -> Instant {

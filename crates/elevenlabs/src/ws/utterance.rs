@@ -6,82 +6,33 @@
 //! | speaking | heard | all text was sent, and alignments say that all of it was heard; `ws_stall_timeout_sec` between pieces |
 //! | heard | over | the service says so, or keeps silent for [`GRACE`] |
 //!
+//! Where there are no alignments, nobody knows when all has been heard but the service, which says so when its context is
+//! closed: at the first sound when the text was whole, otherwise at the first sound or silence after the end of the text.
+//!
 //! An error ends every state, but nobody is told of one once all was heard. When a socket that had waited in the pool fails
 //! before the first sound, [`Utterance::recover`] says all again on a fresh one; later nothing is ever said again.
 
-use std::{collections::VecDeque, future::Future, pin::Pin, sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
-use evervoice_core::{
-    audio::AudioChunk,
-    pool::{Closed, Connection, Lease, Pool},
-};
-use tokio::time::{Instant, sleep_until, timeout};
+use evervoice_core::audio::AudioChunk;
+use futures_util::future::OptionFuture;
+use tokio::time::{Instant, sleep_until};
 
 use super::{
-    connector::{Key, WsConnector},
-    context::{Context, Sound},
+    context::Sound,
+    place::{Line, Opening, Order, Place},
     script,
 };
-use crate::{
-    aligned::Aligned,
-    config::ElevenLabsSettings,
-    decode::Decoder,
-    error::ElevenLabsError,
-    events::{Events, Totals},
-    format::Codec,
-    protocol::ClientMessage,
-};
+use crate::{decode::Decoder, error::ElevenLabsError, events::Totals, protocol::ClientMessage};
 
 /// How long to wait for the word that it is over when all has been heard. Its listener has all the sound by then.
 const GRACE: Duration = Duration::from_secs(1);
-/// How long a socket that had waited may take to give a sign of life: much less than the first sound may take.
-const ALIVE: Duration = Duration::from_secs(2);
-
-/// What every utterance needs.
-pub(super) struct Line {
-    pub settings: Arc<ElevenLabsSettings>,
-    pub pool: Pool<WsConnector>,
-    pub events: Events,
-}
-
-impl Line {
-    /// Writes an error down. It leaves without the key.
-    fn told(&self, request_id: &str, error: ElevenLabsError) -> ElevenLabsError {
-        let error = error.without(&self.settings.api_key);
-        let text = error.to_string();
-        if matches!(error, ElevenLabsError::Protocol(_) | ElevenLabsError::Decode(_)) {
-            self.events.tts_protocol_error(request_id, &text);
-        }
-        self.events.tts_ws_error(request_id, error.failure(), &text);
-        error
-    }
-}
-
-/// Who shall speak, and for whom.
-#[derive(Debug, Clone)]
-pub(super) struct Order {
-    pub key: Key,
-    pub speed: f32,
-    pub request_id: String,
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Waiting,
     Speaking,
     Heard,
     Over,
-}
-
-/// A place on a socket, and what is known of the sound that comes there.
-struct Place {
-    context: Context,
-    /// Whether the socket had waited in the pool, so that it may have died unseen.
-    waited: bool,
-    /// The sign of life of one that had.
-    alive: Option<Pin<Box<dyn Future<Output = Result<(), ElevenLabsError>> + Send>>>,
-    decoder: Decoder,
-    aligned: Aligned,
 }
 
 /// An utterance on a socket. Dropping it cancels it.
@@ -184,7 +135,8 @@ impl Utterance {
             self.flush().await?;
         }
         self.awaited = true;
-        self.close_context();
+        self.close_context(false);
+        self.due = None;
         self.wait_on();
         Ok(())
     }
@@ -213,14 +165,11 @@ impl Utterance {
                     Err(_) if self.state == State::Heard => self.end(),
                     Err(error) => Err(error),
                 },
-                alive = sign_of_life(&mut self.place.alive) => {
+                Some(alive) = OptionFuture::from(self.place.alive.as_mut()) => {
                     self.place.alive = None;
                     alive
                 }
-                () = sleep_until(self.due.unwrap_or_else(Instant::now)), if self.due.is_some() => match self.state {
-                    State::Heard => self.end(),
-                    _ => Err(self.too_late()),
-                },
+                () = sleep_until(self.due.unwrap_or_else(Instant::now)), if self.due.is_some() => self.too_late(),
             };
             if let Err(error) = outcome {
                 self.state = State::Over;
@@ -242,6 +191,7 @@ impl Utterance {
         let opening = Opening { line, order, text, finished: *finished, flush: *awaited };
         self.place = opening.fresh_place().await.map_err(|error| self.line.told(&self.order.request_id, error))?;
         (self.state, self.whole, self.closed, self.due) = (State::Waiting, self.finished, false, None);
+        self.texts = 0;
         let text = self.text.clone();
         self.sent(&text);
         Ok(())
@@ -259,6 +209,7 @@ impl Utterance {
     /// Something came.
     fn received(&mut self, sound: Sound) -> Result<(), ElevenLabsError> {
         let Sound { bytes, alignment, last } = sound;
+        self.place.alive = None;
         if !bytes.is_empty() {
             self.line.events.ws_recv_audio(&self.order.request_id, bytes.len());
             if self.totals.chunks == 0 {
@@ -274,22 +225,27 @@ impl Utterance {
             self.line.events.ws_final_received(&self.order.request_id);
             return self.end();
         }
-        if self.state == State::Speaking {
-            self.close_context();
-        }
+        self.close_context(self.state == State::Speaking);
         self.due = None;
         self.wait_on();
         Ok(())
     }
 
     /// Tells a context that no more text comes, when that cannot overtake the text: it was seen to, within ms of it.
-    fn close_context(&mut self) {
-        // Nobody can tell what has been heard; sound that comes after the last text is as good a sign as there is.
-        let unknown = self.place.aligned.text_end().is_none();
-        let safe = self.whole || unknown || self.place.aligned.heard_all() || self.place.context.single();
+    fn close_context(&mut self, sound: bool) {
+        // Where nobody can tell what has been heard, sound that comes after the last text is as good a sign as there is.
+        let safe = self.place.context.single()
+            || self.place.aligned.heard_all()
+            || (sound && (self.whole || self.place.aligned.text_end().is_none()));
         if self.finished && !self.closed && safe {
             self.closed = self.place.context.try_close();
         }
+    }
+
+    /// Whether all may have been heard, and nobody can tell: the service says so only when its context is closed.
+    fn unsure(&self) -> bool {
+        let unknown = self.place.aligned.text_end().is_none();
+        self.state == State::Speaking && self.finished && !self.closed && unknown
     }
 
     /// Sets when something must have come, unless that is set already or nothing is due.
@@ -311,14 +267,25 @@ impl Utterance {
         let settings = &self.line.settings;
         match self.state {
             State::Waiting => Duration::from_secs_f64(settings.ws_first_audio_timeout_sec),
+            State::Speaking if self.unsure() => GRACE,
             State::Speaking => Duration::from_secs_f64(settings.ws_stall_timeout_sec),
             State::Heard | State::Over => GRACE,
         }
     }
 
-    fn too_late(&self) -> ElevenLabsError {
+    /// Nothing has come for too long.
+    fn too_late(&mut self) -> Result<(), ElevenLabsError> {
+        if self.state == State::Heard {
+            return self.end();
+        }
+        if self.unsure() {
+            self.closed = self.place.context.try_close();
+            self.due = None;
+            self.wait_on();
+            return Ok(());
+        }
         let what = if self.state == State::Waiting { "first sound" } else { "further sound" };
-        ElevenLabsError::Timeout { what, after: self.patience() }
+        Err(ElevenLabsError::Timeout { what, after: self.patience() })
     }
 
     /// All that will come has come.
@@ -334,67 +301,5 @@ impl Utterance {
         self.totals.elapsed = self.began.elapsed();
         self.line.events.ws_stream_end(&self.order.request_id, self.totals);
         Ok(())
-    }
-}
-
-/// Waits for the sign of life, if there is one to wait for.
-async fn sign_of_life(
-    alive: &mut Option<Pin<Box<dyn Future<Output = Result<(), ElevenLabsError>> + Send>>>,
-) -> Result<(), ElevenLabsError> {
-    match alive {
-        Some(alive) => alive.await,
-        None => std::future::pending().await,
-    }
-}
-
-/// What is needed to begin, once or again.
-struct Opening<'a> {
-    line: &'a Line,
-    order: &'a Order,
-    text: &'a str,
-    finished: bool,
-    flush: bool,
-}
-
-impl Opening<'_> {
-    /// On a socket of the pool. One that turns out to be gone is replaced by a fresh one.
-    async fn place(&self) -> Result<Place, ElevenLabsError> {
-        let lease = self.line.pool.acquire(&self.order.key).await?;
-        let waited = lease.waited();
-        match self.open(lease).await {
-            Err(error) if waited && error.repeatable() => self.fresh_place().await,
-            opened => opened,
-        }
-    }
-
-    /// On a socket that has not waited.
-    async fn fresh_place(&self) -> Result<Place, ElevenLabsError> {
-        let lease = self.line.pool.acquire_fresh(&self.order.key).await?;
-        let place = self.open(lease).await?;
-        Ok(Place { waited: false, alive: None, ..place })
-    }
-
-    async fn open(&self, lease: Lease<WsConnector>) -> Result<Place, ElevenLabsError> {
-        let Self { line: Line { settings, .. }, order: Order { key, speed, .. }, text, finished, flush } = *self;
-        let waited = lease.waited();
-        let (connection, slot) = lease.into_parts();
-        let messages = |context: &Context| match finished {
-            true => script::whole(context, settings, *speed, text),
-            false => vec![script::open(context, settings, *speed), script::text(context, text, true, flush)],
-        };
-        let context = connection.open(slot, messages).await?;
-        let alive = waited.then(|| {
-            Box::pin(async move {
-                let lost = |closed: Closed| ElevenLabsError::Closed { code: None, reason: closed.reason };
-                match timeout(ALIVE, connection.ping()).await {
-                    Ok(answer) => answer.map_err(lost),
-                    Err(_) => Err(ElevenLabsError::Timeout { what: "sign of life", after: ALIVE }),
-                }
-            }) as Pin<Box<_>>
-        });
-        let exact = matches!(key.format.codec(), Codec::Pcm | Codec::Ulaw | Codec::Alaw);
-        let decoder = Decoder::new(key.format)?;
-        let aligned = Aligned::new(text, decoder.sample_rate(), exact && !settings.ws_enable_ssml_parsing);
-        Ok(Place { context, waited, alive, decoder, aligned })
     }
 }

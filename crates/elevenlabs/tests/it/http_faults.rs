@@ -61,7 +61,7 @@ fn quick(settings: &ElevenLabsSettings, fault: Fault) -> ElevenLabsSettings {
         settings.http_timeout_sec = 0.3;
     }
     if fault == Fault::HttpBodyStall {
-        settings.http_stall_timeout_sec = 0.3;
+        settings.http_stall_timeout_sec = 1.0;
     }
     settings
 }
@@ -231,7 +231,7 @@ async fn random_faults_end_with_whole_sound_or_an_error() {
     let (emulator, settings) = emulator().await;
     let mut settings = settings;
     settings.http_timeout_sec = 2.0;
-    settings.http_stall_timeout_sec = 0.3;
+    settings.http_stall_timeout_sec = 1.0;
     emulator.set_faults(Faults { rate: 0.5, seed: 7, ..Faults::default() });
     let provider = provider(&settings);
     let speak = async || {

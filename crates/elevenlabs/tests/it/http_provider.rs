@@ -126,7 +126,7 @@ async fn a_body_that_ends_in_order_but_before_the_text_is_not_whole() {
     let (_emulator, mut settings) = emulator().await;
     // 40 ms of silence for "One ".
     let line = serde_json::json!({
-        "audio_base64": "A".repeat(1_708),
+        "audio_base64": "A".repeat(1_712),
         "alignment": {
             "characters": ["O", "n", "e", " "],
             "character_start_times_seconds": [0.0, 0.01, 0.02, 0.03],

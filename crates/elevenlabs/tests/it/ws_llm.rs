@@ -6,7 +6,7 @@ use elevenlabs_emulator::{Faults, Trigger};
 use evervoice_elevenlabs::{ElevenLabsSettings, config::WsEndpoint};
 use futures_util::StreamExt;
 
-use crate::support::{emulator, failure, frames, in_use, listen, provider, settings, until, within};
+use crate::support::{emulator, emulator_with, failure, frames, in_use, listen, provider, settings, until, within};
 
 const PIECES: [&str; 7] = ["Hel", "lo wor", "ld. H", "ow are ", "you? The pri", "ce is 12", "000 roubles"];
 
@@ -86,6 +86,45 @@ async fn a_pause_in_the_text_is_bridged() {
         stream.text.finish();
         let heard = within(listener).await.unwrap();
         assert_eq!((heard.text().as_str(), heard.failure()), ("Wait. Done.", None));
+    }
+}
+
+#[tokio::test]
+async fn the_end_does_not_overtake_the_text() {
+    let emulator = emulator_with(|config| config.first_byte = Duration::from_millis(30)).await;
+    for settings in modes(&settings(&emulator)) {
+        // With SSML nobody can tell which part of the text was heard.
+        for ssml in [false, true] {
+            let provider = provider(ElevenLabsSettings { ws_enable_ssml_parsing: ssml, ..settings.clone() });
+            emulator.set_faults(Faults { ws_close_race: Some(Trigger::always()), ..Faults::default() });
+            let stream = provider.start_llm_stream(None, None, 1.0, "r1").unwrap();
+            stream.text.send("Over at once.").await.unwrap();
+            stream.text.finish();
+            let heard = within(listen(stream.audio)).await;
+            assert_eq!((heard.text().as_str(), heard.failure()), ("Over at once.", None));
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_end_that_comes_late_is_no_stall() {
+    let emulator = emulator().await;
+    for settings in modes(&settings(&emulator)) {
+        for ssml in [false, true] {
+            let provider = provider(ElevenLabsSettings { ws_enable_ssml_parsing: ssml, ..settings.clone() });
+            let mut stream = provider.start_llm_stream(None, None, 1.0, "r1").unwrap();
+            stream.text.send("One sentence.").await.unwrap();
+            stream.text.flush().await.unwrap();
+            let mut chunks = vec![within(stream.audio.chunks.next()).await.unwrap().unwrap()];
+            // Until nothing more comes.
+            while let Ok(chunk) = tokio::time::timeout(Duration::from_millis(300), stream.audio.chunks.next()).await {
+                chunks.push(chunk.unwrap().unwrap());
+            }
+            stream.text.finish();
+            let mut heard = within(listen(stream.audio)).await;
+            heard.chunks.splice(..0, chunks);
+            assert_eq!((heard.text().as_str(), heard.failure()), ("One sentence.", None));
+        }
     }
 }
 

@@ -1,11 +1,12 @@
 //! What goes over the wire, as the emulator got it.
 
-use elevenlabs_emulator::Event;
-use evervoice_core::tts::TtsProvider;
+use std::time::Duration;
+
+use elevenlabs_emulator::{Event, Faults, Trigger};
 use evervoice_elevenlabs::config::WsEndpoint;
 use serde_json::json;
 
-use crate::support::{emulator, frames, provider, request, settings, speak, until};
+use crate::support::{emulator, emulator_with, frames, provider, request, settings, speak, until};
 
 #[tokio::test]
 async fn a_context_is_closed_after_its_first_sound() {
@@ -96,16 +97,23 @@ async fn the_address_tells_what_is_fixed_for_a_socket() {
 }
 
 #[tokio::test]
+async fn tls_is_trusted_by_its_certificate_only() {
+    let emulator = emulator_with(|config| config.tls = true).await;
+    let mut settings = settings(&emulator);
+    settings.ws_base_url = emulator.wss_url();
+    let untrusting = provider(settings.clone());
+    assert!(speak(&untrusting, request("Hello.")).await.is_err());
+    settings.trusted_pem = emulator.certificate_pem().to_owned();
+    assert_eq!(speak(&provider(settings), request("Hello.")).await.unwrap().text(), "Hello.");
+}
+
+#[tokio::test]
 async fn a_context_is_not_closed_before_its_text_was_heard_of() {
     // The emulator loses the sound of contexts that are closed too early, as the real service did.
-    let emulator = emulator().await;
+    let emulator = emulator_with(|config| config.first_byte = Duration::from_millis(30)).await;
     let provider = provider(settings(&emulator));
-    emulator.set_faults(elevenlabs_emulator::Faults {
-        ws_close_race: Some(elevenlabs_emulator::Trigger::always()),
-        ..Default::default()
-    });
+    emulator.set_faults(Faults { ws_close_race: Some(Trigger::always()), ..Faults::default() });
     for text in ["One.", "Two and a half."] {
         assert_eq!(speak(&provider, request(text)).await.unwrap().text(), text);
     }
-    assert_eq!(provider.name(), "elevenlabs_ws");
 }

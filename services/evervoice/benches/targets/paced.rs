@@ -95,7 +95,7 @@ async fn listen(url: &str, streams: usize, process: &process::Process) -> (Vec<f
     let body = json!({ "text": "The quick brown fox jumps over the lazy dog. ".repeat(16) }).to_string();
     let all_begun = Duration::from_secs(2) + STAGGER * streams as u32;
     let each = (0..streams).map(|number| {
-        let (client, body) = (client.clone(), body.clone());
+        let (client, url, body) = (client.clone(), url.to_owned(), body.clone());
         async move {
             tokio::time::sleep(STAGGER * number as u32).await;
             let mut response = client.post(url).body(body).send().await.unwrap();

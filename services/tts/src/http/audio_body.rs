@@ -20,13 +20,15 @@ enum BodyError {
     Voice(#[source] TtsError),
     #[error("the client took no sound for too long")]
     Stalled,
+    #[error("the utterance was lost by a mistake of ours")]
+    Lost,
 }
 
 /// A body that is made while it is read. When nobody reads for `stall` seconds, or the client hangs up, the utterance
 /// is dropped and its place is free.
 pub fn streamed(mut utterance: Utterance, stall: f64) -> Body {
     let stall = Duration::from_secs_f64(stall);
-    let (sender, receiver) = mpsc::channel::<Result<Bytes, BodyError>>(AHEAD);
+    let (sender, receiver) = mpsc::channel::<Piece>(AHEAD);
     tokio::spawn(async move {
         loop {
             let next = tokio::select! {
@@ -34,10 +36,10 @@ pub fn streamed(mut utterance: Utterance, stall: f64) -> Body {
                 () = sender.closed() => return,
                 next = utterance.next() => next,
             };
-            let Some(next) = next else { return };
-            let failed = next.is_err();
-            match timeout(stall, sender.send(next.map_err(BodyError::Voice))).await {
-                Ok(Ok(())) if !failed => {}
+            let piece = next.transpose().map_err(BodyError::Voice);
+            let last = !matches!(piece, Ok(Some(_)));
+            match timeout(stall, sender.send(piece)).await {
+                Ok(Ok(())) if !last => {}
                 Ok(_) => return,
                 Err(_) => {
                     // The place is free at once. Whoever reads on after all finds an error, not a clean end.
@@ -48,6 +50,13 @@ pub fn streamed(mut utterance: Utterance, stall: f64) -> Body {
             }
         }
     });
-    let chunks = stream::unfold(receiver, |mut receiver| async { receiver.recv().await.map(|item| (item, receiver)) });
+    // A channel that is closed without the end of the sound broke: a task that panicked says nothing.
+    let chunks = stream::try_unfold(receiver, |mut receiver| async {
+        let piece = receiver.recv().await.unwrap_or(Err(BodyError::Lost))?;
+        Ok::<_, BodyError>(piece.map(|bytes| (bytes, receiver)))
+    });
     Body::from_stream(chunks)
 }
+
+/// A piece of the body; `None` is its end, which only a whole utterance has.
+type Piece = Result<Option<Bytes>, BodyError>;

@@ -22,7 +22,7 @@ use crate::events::Events;
 /// The providers in order.
 pub struct Chain {
     links: Vec<Link>,
-    /// How long a provider has for its first sound.
+    /// How long a provider has for its first sound, unless it is the local one.
     first_audio_timeout: Duration,
     events: Events,
 }
@@ -76,17 +76,22 @@ impl Chain {
     /// [`TtsError`] when nobody could make the first sound: what the first provider failed at that should have spoken, or
     /// what is wrong with the request.
     pub async fn speak(self: &Arc<Self>, request: SpeechRequest) -> Result<AudioStream, TtsError> {
-        let begun = self.begin(&request, 0).await?;
+        let mut asked = Vec::new();
+        let begun = self.begin(&request, &mut asked).await?;
         let (provider, sample_rate) = (begun.stream.provider, begun.stream.sample_rate);
-        let chunks = continued::chunks(Arc::clone(self), request, begun);
+        let chunks = continued::chunks(Arc::clone(self), request, begun, asked);
         Ok(AudioStream { provider, sample_rate, chunks: Box::pin(chunks) })
     }
 
-    /// The first provider from `from` on that makes a sound.
-    pub(super) async fn begin(&self, request: &SpeechRequest, from: usize) -> Result<Begun, TtsError> {
+    /// The first provider that makes a sound, of those that have not been `asked` yet; it adds those that it asks.
+    pub(super) async fn begin(&self, request: &SpeechRequest, asked: &mut Vec<usize>) -> Result<Begun, TtsError> {
         // An outage is told rather than what another provider says about the request.
         let (mut outage, mut refusal) = (None, None);
-        for (link, request) in self.candidates(request, from)? {
+        for (link, request) in self.candidates(request)? {
+            if asked.contains(&link) {
+                continue;
+            }
+            asked.push(link);
             let named = request.voice().is_some();
             match self.ask(link, request).await {
                 Ok(stream) => return Ok(Begun { link, stream }),
@@ -105,22 +110,25 @@ impl Chain {
 
     /// Who may speak, in order, and what to ask them. Those that have the voice come first; the others speak with their
     /// own voice, which is better than silence.
-    fn candidates(&self, request: &SpeechRequest, from: usize) -> Result<Vec<(usize, SpeechRequest)>, TtsError> {
-        let has = |link: &Link, name: &str| link.provider.voices().iter().any(|voice| voice.name == name);
+    fn candidates(&self, request: &SpeechRequest) -> Result<Vec<(usize, SpeechRequest)>, TtsError> {
+        let links = 0..self.links.len();
         let Some(name) = request.voice() else {
-            return Ok((from..self.links.len()).map(|link| (link, request.clone())).collect());
+            return Ok(links.map(|link| (link, request.clone())).collect());
         };
-        if !self.links.iter().any(|link| has(link, name)) {
+        let (having, others): (Vec<_>, Vec<_>) = links.partition(|at| self.links[*at].provider.has_voice(name));
+        if having.is_empty() {
             let known = self.voices().into_iter().map(|voice| voice.name).collect();
             return Err(TtsError::UnknownVoice { wanted: name.to_owned(), known });
         }
-        let (having, others): (Vec<_>, Vec<_>) = (from..self.links.len()).partition(|at| has(&self.links[*at], name));
         let other = others.into_iter().map(|link| (link, request.clone().with_voice(None)));
         Ok(having.into_iter().map(|link| (link, request.clone())).chain(other).collect())
     }
 
     async fn ask(&self, at: usize, request: SpeechRequest) -> Result<AudioStream, TtsError> {
         let Link { provider, breaker } = &self.links[at];
+        if provider.is_local() {
+            return provider.speak(request).await;
+        }
         let name = provider.name();
         let pass = breaker.pass().map_err(|(left, failure)| TtsError::Provider {
             provider: name,
@@ -134,29 +142,44 @@ impl Chain {
             Err(TtsError::Provider { provider: name, failure: ProviderFailure::Timeout, retry: Retry::Fresh, source })
         });
         match &asked {
-            Ok(_) => breaker.succeeded(),
-            Err(error) => self.failed(at, &id, error, "before"),
+            Ok(_) => pass.began(),
+            Err(error) => {
+                if let Some(failure) = self.told(at, &id, error, "before") {
+                    pass.failed(failure, error.retry());
+                }
+            }
         }
-        drop(pass);
         self.events.breaker(name, breaker.state());
         asked
     }
 
-    /// Takes note of a failure, `before` the first sound or `within` the utterance.
-    pub(super) fn failed(&self, at: usize, request_id: &str, error: &TtsError, when: &'static str) {
+    /// Takes note that a provider has spoken to the end.
+    pub(super) fn succeeded(&self, at: usize) {
         let Link { provider, breaker } = &self.links[at];
-        let failure = match error {
-            TtsError::Provider { failure, .. } => *failure,
-            // The request was wrong, or we are full: that says nothing about the provider.
-            error if error.fault() == Fault::Caller || matches!(error, TtsError::Overloaded { .. }) => return,
-            _ => ProviderFailure::Broken,
-        };
-        self.events.provider_failed(request_id, provider.name(), failure, when, error);
-        // It takes other requests.
-        if failure != ProviderFailure::Rejected {
-            breaker.failed(failure);
+        breaker.succeeded();
+        self.events.breaker(provider.name(), breaker.state());
+    }
+
+    /// Takes note that a provider has failed in the middle of an utterance.
+    pub(super) fn failed_within(&self, at: usize, request_id: &str, error: &TtsError) {
+        let Link { provider, breaker } = &self.links[at];
+        if let Some(failure) = self.told(at, request_id, error, "within") {
+            breaker.failed_within(failure, error.retry());
         }
         self.events.breaker(provider.name(), breaker.state());
+    }
+
+    /// Tells of a failure. `None` when it says nothing about other requests.
+    fn told(&self, at: usize, request_id: &str, error: &TtsError, when: &'static str) -> Option<ProviderFailure> {
+        let TtsError::Provider { failure, .. } = error else { return None };
+        let provider = &self.links[at].provider;
+        self.events.provider_failed(request_id, provider.name(), *failure, when, error);
+        (*failure != ProviderFailure::Rejected && !provider.is_local()).then_some(*failure)
+    }
+
+    /// Name of the provider at a place of the chain.
+    pub(super) fn name(&self, at: usize) -> &'static str {
+        self.links[at].provider.name()
     }
 
     pub(super) fn events(&self) -> &Events {

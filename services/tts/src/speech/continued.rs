@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 
 use evervoice_core::{
     audio::{AudioChunk, AudioStream, StreamResampler, chunk::to_i16},
-    tts::{SpeechRequest, TtsError},
+    tts::{SpeechRequest, TtsError, speakable},
 };
 use futures_util::{Stream, StreamExt, stream};
 use tokio::time::{Instant, timeout_at};
@@ -17,17 +17,22 @@ use super::chain::{Begun, Chain};
 /// How long before a listener needs it, held sound leaves: enough for the network and a timer's grain.
 const MARGIN: Duration = Duration::from_millis(40);
 
+/// The longest sound that is held back is a second divided by this. Words are shorter.
+const HELD_PER_SECOND: usize = 2;
+
 /// The sound of an utterance that `begun` has begun, at the rate of that stream.
 pub(super) fn chunks(
     chain: Arc<Chain>,
     request: SpeechRequest,
     begun: Begun,
+    asked: Vec<usize>,
 ) -> impl Stream<Item = Result<AudioChunk, TtsError>> + Send {
     let Begun { link, stream } = begun;
     let sample_rate = stream.sample_rate;
     let voice = Voice::new(stream, sample_rate);
     let clock = Clock::default();
-    let state = Continued { chain, request, link, voice, sample_rate, held: None, spoken: Some(0), clock, over: false };
+    let (held, spoken, over) = (None, Some(0), false);
+    let state = Continued { chain, request, link, asked, voice, sample_rate, held, spoken, clock, over };
     stream::try_unfold(Some(state), |state| async move {
         let Some(mut state) = state else { return Ok(None) };
         Ok(state.next().await?.map(|chunk| (chunk, Some(state))))
@@ -39,6 +44,8 @@ struct Continued {
     /// What the provider of now was asked for.
     request: SpeechRequest,
     link: usize,
+    /// The providers that have had their turn.
+    asked: Vec<usize>,
     voice: Voice,
     /// Of the stream that leaves, in Hz.
     sample_rate: u32,
@@ -75,14 +82,18 @@ impl Continued {
                         Some(held) => join(held, chunk),
                         None => chunk,
                     };
-                    if !self.inside_word(chunk.text_end) {
+                    let long = chunk.samples.len() > self.sample_rate as usize / HELD_PER_SECOND;
+                    if long || !self.inside_word(chunk.text_end) {
                         return Ok(Some(self.leave(chunk)));
                     }
                     self.held = Some(chunk);
                 }
-                Ok(None) => self.over = true,
+                Ok(None) => {
+                    self.chain.succeeded(self.link);
+                    self.over = true;
+                }
                 Err(error) if self.all_said() => {
-                    self.chain.failed(self.link, self.request.id(), &error, "within");
+                    self.chain.failed_within(self.link, self.request.id(), &error);
                     self.over = true;
                 }
                 Err(error) => self.go_on_elsewhere(error).await?,
@@ -94,12 +105,14 @@ impl Continued {
     /// Whether nothing is left to say: a provider that fails now has failed at its goodbye.
     fn all_said(&self) -> bool {
         let end = self.held.as_ref().map_or(self.spoken, |held| held.text_end);
-        end.is_some_and(|end| self.request.rest(end).is_none())
+        end.and_then(|end| self.request.text().get(end..)).is_some_and(|rest| !speakable(rest))
     }
 
     fn leave(&mut self, chunk: AudioChunk) -> AudioChunk {
         self.spoken = chunk.text_end;
-        self.clock.sent(Duration::from_secs_f64(chunk.samples.len() as f64 / f64::from(self.sample_rate)));
+        let sound = Duration::from_secs_f64(chunk.samples.len() as f64 / f64::from(self.sample_rate));
+        self.clock.sent(sound);
+        self.chain.events().audio(self.chain.name(self.link), sound);
         chunk
     }
 
@@ -107,23 +120,28 @@ impl Continued {
         let Some((before, after)) = text_end.and_then(|end| self.request.text().split_at_checked(end)) else {
             return false;
         };
-        let of_word = |character: Option<char>| character.is_some_and(|character| !character.is_whitespace());
-        of_word(before.chars().next_back()) && of_word(after.chars().next())
+        before.chars().next_back().is_some_and(of_word) && after.chars().next().is_some_and(of_word)
     }
 
     /// Lets the next provider speak the rest.
     async fn go_on_elsewhere(&mut self, error: TtsError) -> Result<(), TtsError> {
         self.held = None;
-        self.chain.failed(self.link, self.request.id(), &error, "within");
+        self.chain.failed_within(self.link, self.request.id(), &error);
         // Without knowing what was heard, every guess would lose or repeat something.
         let Some(rest) = self.spoken.and_then(|spoken| self.request.rest(spoken)) else { return Err(error) };
-        let from = self.chain.names()[self.link];
-        let Ok(Begun { link, stream }) = self.chain.begin(&rest, self.link + 1).await else { return Err(error) };
+        let from = self.chain.name(self.link);
+        let Ok(Begun { link, stream }) = self.chain.begin(&rest, &mut self.asked).await else { return Err(error) };
         self.chain.events().provider_switched(rest.id(), from, stream.provider, rest.text().chars().count());
         self.voice = Voice::new(stream, self.sample_rate);
         (self.request, self.link, self.spoken) = (rest, link, Some(0));
         Ok(())
     }
+}
+
+/// Whether a character is part of a word that white space ends. Scripts that write without spaces can be cut anywhere.
+fn of_word(character: char) -> bool {
+    let unspaced = matches!(character, '\u{0E00}'..='\u{0EFF}' | '\u{1000}'..='\u{109F}' | '\u{2E80}'..='\u{A4CF}');
+    !character.is_whitespace() && !unspaced
 }
 
 fn join(mut first: AudioChunk, second: AudioChunk) -> AudioChunk {
@@ -162,9 +180,11 @@ pub(super) fn at_rate(
 }
 
 impl Voice {
-    fn new(stream: AudioStream, sample_rate: u32) -> Self {
+    fn new(mut stream: AudioStream, sample_rate: u32) -> Self {
         let differs = stream.sample_rate != sample_rate;
         let resampler = differs.then(|| StreamResampler::new(stream.sample_rate, sample_rate));
+        // After its end comes the resampler's tail, and then it is asked once more.
+        stream.chunks = Box::pin(stream.chunks.fuse());
         Self { stream, resampler }
     }
 

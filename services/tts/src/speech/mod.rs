@@ -94,6 +94,8 @@ impl Speech {
         format: OutputFormat,
         request_id: &str,
     ) -> Result<Utterance, TtsError> {
+        // Who only waits for words takes no place.
+        let pieces = pieces.begun(self.text_timeout).await?;
         let stream = pieces.stream(Arc::clone(&self.chain), self.text_timeout, request_id.to_owned());
         self.utter(0, format, request_id, stream).await
     }

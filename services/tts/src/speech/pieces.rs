@@ -4,12 +4,15 @@ use std::{sync::Arc, time::Duration};
 
 use evervoice_core::{
     audio::AudioStream,
-    tts::{SpeechRequest, TtsError},
+    tts::{SpeechRequest, TtsError, speakable},
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio::{
-    sync::mpsc::{self, error::TrySendError},
-    time::timeout,
+    sync::{
+        Notify,
+        mpsc::{self, error::TrySendError},
+    },
+    time::sleep,
 };
 use tokio_util::task::AbortOnDropHandle;
 
@@ -20,6 +23,8 @@ const WAITING: usize = 1_024;
 
 /// Takes the pieces.
 pub struct PieceWriter {
+    /// Told of each piece: the writer is at work.
+    alive: Arc<Notify>,
     /// How to speak; its text does not matter.
     template: SpeechRequest,
     sentences: mpsc::Sender<SpeechRequest>,
@@ -40,46 +45,85 @@ pub enum PiecesError {
 }
 
 /// The sentences of a text that is still being written, for [`Speech::speak_pieces`](super::Speech::speak_pieces).
-pub struct Pieces(mpsc::Receiver<SpeechRequest>);
+pub struct Pieces {
+    sentences: mpsc::Receiver<SpeechRequest>,
+    alive: Arc<Notify>,
+    /// One that has been taken out already.
+    first: Option<SpeechRequest>,
+}
 
 impl Pieces {
     /// A text spoken as `template` is, and where to write it.
     pub fn new(template: SpeechRequest, max_chars: usize) -> (PieceWriter, Self) {
-        let (sentences, receiver) = mpsc::channel(WAITING);
-        (PieceWriter { template, sentences, unspoken: String::new(), chars: 0, max_chars }, Self(receiver))
+        let (sender, sentences) = mpsc::channel(WAITING);
+        let alive = Arc::new(Notify::new());
+        let writer = PieceWriter {
+            alive: Arc::clone(&alive),
+            template,
+            sentences: sender,
+            unspoken: String::new(),
+            chars: 0,
+            max_chars,
+        };
+        (writer, Self { sentences, alive, first: None })
+    }
+
+    /// Waits until there is something to say.
+    pub(super) async fn begun(mut self, text_timeout: Duration) -> Result<Self, TtsError> {
+        self.first = Some(self.next(text_timeout).await?.ok_or(TtsError::EmptyText)?);
+        Ok(self)
+    }
+
+    /// The next sentence; `None` when the text is whole.
+    async fn next(&mut self, text_timeout: Duration) -> Result<Option<SpeechRequest>, TtsError> {
+        if let Some(first) = self.first.take() {
+            return Ok(Some(first));
+        }
+        loop {
+            tokio::select! {
+                biased;
+                sentence = self.sentences.recv() => return Ok(sentence),
+                // A sentence may take its time as long as it grows.
+                () = self.alive.notified() => {}
+                () = sleep(text_timeout) => {
+                    return Err(TtsError::TextTimeout { ms: text_timeout.as_millis() as u64 });
+                }
+            }
+        }
     }
 
     /// The sound of all sentences, in order. The next sentence is made while one is spoken.
     pub(super) async fn stream(
-        self,
+        mut self,
         chain: Arc<Chain>,
         text_timeout: Duration,
         request_id: String,
     ) -> Result<AudioStream, TtsError> {
-        let Self(mut sentences) = self;
         // One place: a sentence is spoken, the next one is made, a third one waits to be begun.
-        let (ahead, mut made) = mpsc::channel::<Made>(1);
+        let (ahead, mut made) = mpsc::channel::<Option<Made>>(1);
         let maker = tokio::spawn(async move {
             loop {
-                let Ok(next) = timeout(text_timeout, sentences.recv()).await else {
-                    let _ = ahead.send(Err(TtsError::TextTimeout { ms: text_timeout.as_millis() as u64 })).await;
-                    return;
+                let sentence = match self.next(text_timeout).await {
+                    Ok(Some(sentence)) => sentence.with_id(&request_id),
+                    Ok(None) => break,
+                    Err(error) => {
+                        let _ = ahead.send(Some(Err(error))).await;
+                        return;
+                    }
                 };
-                let Some(sentence) = next else { return };
-                let (chain, sentence) = (Arc::clone(&chain), sentence.with_id(&request_id));
+                let chain = Arc::clone(&chain);
                 let speaking = AbortOnDropHandle::new(tokio::spawn(async move { chain.speak(sentence).await }));
-                if ahead.send(Ok(speaking)).await.is_err() {
+                if ahead.send(Some(Ok(speaking))).await.is_err() {
                     return;
                 }
             }
+            let _ = ahead.send(None).await;
         });
         let maker = AbortOnDropHandle::new(maker);
-        let first = begun(made.recv().await.ok_or(TtsError::EmptyText)?).await?;
-        let AudioStream { provider, sample_rate, chunks } = first;
+        let AudioStream { provider, sample_rate, chunks } = next(&mut made).await?.ok_or(TtsError::EmptyText)?;
         let later = stream::try_unfold((made, maker), move |(mut made, maker)| async move {
-            let Some(next) = made.recv().await else { return Ok(None) };
-            let stream = begun(next).await?;
-            Ok::<_, TtsError>(Some((continued::at_rate(stream, sample_rate), (made, maker))))
+            let stream = next(&mut made).await?;
+            Ok::<_, TtsError>(stream.map(|stream| (continued::at_rate(stream, sample_rate), (made, maker))))
         });
         Ok(AudioStream { provider, sample_rate, chunks: Box::pin(chunks.chain(later.try_flatten())) })
     }
@@ -87,13 +131,17 @@ impl Pieces {
 
 type Made = Result<AbortOnDropHandle<Result<AudioStream, TtsError>>, TtsError>;
 
-async fn begun(made: Made) -> Result<AudioStream, TtsError> {
-    made?.await.map_err(|panic| TtsError::Engine(panic.into()))?
+/// The next stream; `None` when the text is whole. A channel that closes without saying so broke.
+async fn next(made: &mut mpsc::Receiver<Option<Made>>) -> Result<Option<AudioStream>, TtsError> {
+    let lost = || TtsError::Engine("the task that speaks sentence by sentence is gone".into());
+    let Some(next) = made.recv().await.ok_or_else(lost)? else { return Ok(None) };
+    next?.await.map_err(|panic| TtsError::Engine(panic.into()))?.map(Some)
 }
 
 impl PieceWriter {
     /// Adds a piece. Sentences that it completes are spoken.
     pub fn push(&mut self, piece: &str) -> Result<(), PiecesError> {
+        self.alive.notify_one();
         self.chars += piece.chars().count();
         if self.chars > self.max_chars {
             return Err(PiecesError::TooLong { chars: self.chars, limit: self.max_chars });
@@ -115,7 +163,7 @@ impl PieceWriter {
 
     fn speak(&self, sentence: &str) -> Result<(), PiecesError> {
         // Marks alone are nothing to say.
-        if !sentence.chars().any(char::is_alphanumeric) {
+        if !speakable(sentence) {
             return Ok(());
         }
         // The bar only says where to cut.
@@ -128,18 +176,29 @@ impl PieceWriter {
 }
 
 /// Where the first sentence ends: after its mark, at the white space that shows that the mark was an end ("3.5" has none).
+/// The marks of scripts without white space need none.
 fn sentence_end(text: &str) -> Option<usize> {
     let mut after_mark = false;
     for (at, character) in text.char_indices() {
         match character {
-            '|' | '\n' => return Some(at + 1),
-            '.' | '!' | '?' | '…' | '。' | '！' | '？' => after_mark = true,
+            '|' | '\n' | '。' | '！' | '？' => return Some(at + character.len_utf8()),
+            '.' if abbreviated(&text[..at]) => {}
+            '.' | '!' | '?' | '…' => after_mark = true,
             '"' | '\'' | '”' | '’' | '»' | ')' if after_mark => {}
             character if after_mark && character.is_whitespace() => return Some(at),
             _ => after_mark = false,
         }
     }
     None
+}
+
+/// Whether a full stop after this text is that of a title or an initial, which a name follows.
+fn abbreviated(before: &str) -> bool {
+    const TITLES: [&str; 8] = ["Dr", "Mr", "Mrs", "Ms", "Prof", "St", "No", "vs"];
+    let word = before.rsplit(|character: char| !character.is_alphanumeric()).next().unwrap_or_default();
+    let mut letters = word.chars();
+    let initial = letters.next().is_some_and(char::is_uppercase) && letters.next().is_none() && word != "I";
+    initial || TITLES.contains(&word)
 }
 
 #[cfg(test)]
@@ -152,7 +211,7 @@ mod tests {
     fn sentences(pieces: &[&str]) -> Vec<String> {
         let limits = SpeechLimits { max_chars: 10 };
         let template = SpeechRequest::new("x".into(), None, None, None, limits).unwrap();
-        let (mut writer, Pieces(mut receiver)) = Pieces::new(template, 100_000);
+        let (mut writer, Pieces { sentences: mut receiver, .. }) = Pieces::new(template, 100_000);
         for piece in pieces {
             writer.push(piece).unwrap();
         }
@@ -169,6 +228,10 @@ mod tests {
         assert_eq!(
             sentences(&["Hel", "lo. It is 3", ".5 %! \"Wh", "y?\" Be", "cause"]),
             ["Hello.", "It is 3.5 %!", "\"Why?\"", "Because"]
+        );
+        assert_eq!(
+            sentences(&["Dr. J. Smith, No. 5. So am I. 你好。再见。"]),
+            ["Dr. J. Smith, No. 5.", "So am I.", "你好。", "再见。"]
         );
         assert_eq!(sentences(&["one|two\n", "... ", "!"]), ["one", "two"]);
     }

@@ -24,6 +24,7 @@ pub enum Act {
 pub struct Scripted {
     name: &'static str,
     voice: &'static str,
+    sample_rate: u32,
     acts: Mutex<Vec<Act>>,
     /// Texts it was asked for.
     pub asked: Mutex<Vec<String>>,
@@ -32,7 +33,17 @@ pub struct Scripted {
 impl Scripted {
     /// Plays `acts` one after the other, then speaks.
     pub fn new(name: &'static str, voice: &'static str, acts: &[Act]) -> Self {
-        Self { name, voice, acts: Mutex::new(acts.iter().rev().copied().collect()), asked: Mutex::default() }
+        Self {
+            name,
+            voice,
+            sample_rate: 16_000,
+            acts: Mutex::new(acts.iter().rev().copied().collect()),
+            asked: Mutex::default(),
+        }
+    }
+
+    pub fn at_rate(self, sample_rate: u32) -> Self {
+        Self { sample_rate, ..self }
     }
 }
 
@@ -79,6 +90,6 @@ impl TtsProvider for Scripted {
         let chunks: Vec<_> = ends.iter().map(|to| Ok(chunk(&text, (to - 1) / 3 * 3, *to))).collect();
         let error = failed.then(|| Err(failure(self.name, ProviderFailure::Unreachable)));
         let chunks = stream::iter(chunks).chain(stream::iter(error));
-        Ok(AudioStream { provider: self.name, sample_rate: 16_000, chunks: Box::pin(chunks) })
+        Ok(AudioStream { provider: self.name, sample_rate: self.sample_rate, chunks: Box::pin(chunks) })
     }
 }

@@ -147,8 +147,69 @@ async fn a_text_without_an_end_is_given_up() {
     drop(writer);
     let (writer, pieces) = Pieces::new(request("x", None), 1_000);
     drop(writer);
-    let error = pieces.stream(chain(&[&first]), SECOND, "id".into()).await.err().unwrap();
-    assert_eq!(error.code(), "text_empty");
+    assert_eq!(pieces.begun(SECOND).await.err().unwrap().code(), "text_empty");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_writer_is_waited_for_as_long_as_it_writes() {
+    let first = provider("first", &[]);
+    let (mut writer, pieces) = Pieces::new(request("x", None), 1_000);
+    let chain = chain(&[&first]);
+    let speaking = tokio::spawn(async move { pieces.stream(chain, SECOND, "id".into()).await });
+    for piece in ["a ", "slow ", "one "] {
+        tokio::time::sleep(SECOND / 2).await;
+        writer.push(piece).unwrap();
+    }
+    writer.flush().unwrap();
+    drop(writer);
+    assert_eq!(listen(speaking.await.unwrap().unwrap()).await.0, "a slow one");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_begins_and_never_ends_is_left_alone_too() {
+    let fails = [Act::FailAfter(6); 3];
+    let (first, second) = (provider("first", &fails), provider("second", &[]));
+    let chain = chain(&[&first, &second]);
+    for _ in 0..3 {
+        assert_eq!(listen(chain.speak(request("Hello my world.", None)).await.unwrap()).await.0, "Hello my world.");
+    }
+    assert_eq!(first.asked.lock().unwrap().len(), 2, "two failures open the breaker");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_named_voice_is_followed_by_whoever_is_left() {
+    let (first, second) = (provider("first", &[]), provider("second", &[Act::FailAfter(6)]));
+    let chain = chain(&[&first, &second]);
+    let stream = chain.speak(request("Hello my world.", Some("second"))).await.unwrap();
+    assert_eq!((stream.provider, listen(stream).await.0.as_str()), ("second", "Hello my world."));
+    assert_eq!(*first.asked.lock().unwrap(), ["my world."]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_follower_at_another_rate_is_heard_to_its_end() {
+    let first = provider("first", &[Act::FailAfter(6)]);
+    let second = Arc::new(Scripted::new("second", "second", &[]).at_rate(8_000));
+    let mut stream = chain(&[&first, &second]).speak(request("Hello my world.", None)).await.unwrap();
+    let mut samples = 0;
+    while let Some(chunk) = stream.chunks.next().await {
+        samples += chunk.unwrap().samples.len();
+    }
+    // The rest is twice as long at twice the rate.
+    assert_eq!(samples, "Hello ".len() + 2 * "my world.".len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_held_back_is_short() {
+    let word = "a".repeat(20_000);
+    let first = provider("first", &[]);
+    let mut stream = chain(&[&first]).speak(request_of(&word)).await.unwrap();
+    while let Some(chunk) = stream.chunks.next().await {
+        assert!(chunk.unwrap().samples.len() <= 8_003, "half a second and a chunk");
+    }
+}
+
+fn request_of(text: &str) -> SpeechRequest {
+    SpeechRequest::new(text.into(), None, None, None, SpeechLimits { max_chars: 100_000 }).unwrap()
 }
 
 proptest! {

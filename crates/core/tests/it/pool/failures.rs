@@ -106,18 +106,73 @@ async fn open_connections_serve_while_new_ones_fail() {
 
 #[tokio::test(start_paused = true)]
 async fn a_handshake_is_no_proof_so_a_bad_key_makes_few_attempts() {
+    for (life, max_idle) in [(50, secs(135)), (5000, secs(15))] {
+        let far = FarEnd::new(shared(4));
+        far.change(|behaviour| behaviour.closes = Some((Duration::from_millis(life), closed("bad key, perhaps"))));
+        let pool = far.start(PoolConfig {
+            ready: 2,
+            max_idle,
+            backoff: Backoff { min: Duration::from_millis(200), max: secs(300) },
+            ..config()
+        });
+        pool.keep(KEY);
+        sleep(secs(3600)).await;
+        assert!((15..=45).contains(&far.attempts()), "{}", far.attempts());
+        while status(&pool).backoff.is_none() {
+            sleep(secs(1)).await;
+        }
+        let error = pool.acquire(&KEY).await.unwrap_err();
+        assert!(matches!(&error, PoolError::Backoff { last: Failure::Closed(_), .. }), "{error}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_first_use_that_fails_is_a_failure_however_long_the_connection_was_open() {
+    for spoil in [false, true] {
+        let far = FarEnd::new(shared(4));
+        let pool = far.start(short_lived());
+        pool.keep(KEY);
+        sleep(secs(10)).await;
+        let lease = pool.acquire(&KEY).await.unwrap();
+        wait_ms(1).await;
+        match spoil {
+            true => lease.into_parts().1.spoil(),
+            false => far.open()[number(&lease)].hang_up(closed("policy violation")),
+        }
+        wait_ms(1).await;
+        assert!(status(&pool).last_error.is_some());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_in_use_ends_no_trouble_by_lasting_long() {
     let far = FarEnd::new(shared(4));
-    far.change(|behaviour| behaviour.closes = Some((Duration::from_millis(50), closed("bad key, perhaps"))));
-    let pool = far.start(PoolConfig {
-        ready: 2,
-        backoff: Backoff { min: Duration::from_millis(200), max: secs(300) },
-        ..config()
-    });
+    let pool = far.start(PoolConfig { ready: 1, ..short_lived() });
     pool.keep(KEY);
-    sleep(secs(3600)).await;
-    assert!((15..=45).contains(&far.attempts()), "{}", far.attempts());
-    let error = pool.acquire(&KEY).await.unwrap_err();
-    assert!(matches!(&error, PoolError::Backoff { last: Failure::Closed(_), .. }), "{error}");
+    sleep(secs(1)).await;
+    far.open()[0].hang_up(closed("reset"));
+    wait_ms(200).await;
+    let lease = pool.acquire(&KEY).await.unwrap();
+    sleep(secs(20)).await;
+    assert!(status(&pool).last_error.is_some(), "its user may be waiting in vain");
+    use_it(&lease);
+    assert_eq!(status(&pool).last_error, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_ends_unused_after_a_while_is_no_failure() {
+    for found_by_request in [false, true] {
+        let far = FarEnd::new(shared(4));
+        let pool = far.start(PoolConfig { ready: 1, ..short_lived() });
+        pool.keep(KEY);
+        sleep(secs(10)).await;
+        far.open()[0].hang_up(closed("reset"));
+        if found_by_request {
+            assert_eq!(number(&pool.acquire(&KEY).await.unwrap()), 1);
+        }
+        wait_ms(1).await;
+        assert_eq!((far.told("evicted closed"), status(&pool).last_error), (1, None));
+    }
 }
 
 #[tokio::test(start_paused = true)]

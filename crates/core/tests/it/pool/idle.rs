@@ -68,6 +68,7 @@ async fn one_that_died_this_instant_is_not_handed_out() {
     assert_ne!(number(&lease), dead);
     wait_ms(200).await;
     assert_eq!(status(&pool).connections, 2);
+    assert_eq!((far.told("evicted closed"), far.told("evicted")), (1, 1), "it ended by itself");
 }
 
 #[tokio::test(start_paused = true)]
@@ -82,6 +83,17 @@ async fn without_a_pong_it_goes() {
     far.change(|behaviour| behaviour.pongs = true);
     assert_eq!((far.told("ping_failed no pong within 5000 ms"), far.told("evicted ping_failed")), (1, 1));
     assert_eq!((status(&pool).ready, number(&pool.acquire(&KEY).await.unwrap())), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_short_life_is_long_enough_for_a_ping() {
+    let far = FarEnd::new(shared(4));
+    far.change(|behaviour| behaviour.pongs = false);
+    let pool = far.start(PoolConfig { max_idle: secs(15), ping_interval: secs(15), ping_timeout: secs(2), ..config() });
+    pool.keep(KEY);
+    // Half of 15 s, and the time for an answer; it would be replaced after 75 % of 15 s.
+    sleep(secs(10)).await;
+    assert_eq!((far.told("ping_failed"), far.told("evicted ping_failed"), far.attempts()), (1, 1, 2));
 }
 
 #[tokio::test(start_paused = true)]
@@ -112,6 +124,31 @@ async fn without_a_replacement_it_goes_all_the_same() {
     assert_eq!((far.open().len(), status(&pool).ready), (1, 1), "better than none");
     sleep(secs(2)).await;
     assert_eq!(far.open().len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_hiccup_it_gets_well_again_although_nobody_uses_it() {
+    for capacity in [Capacity::Once, shared(5)] {
+        for age in [1, 5, 10] {
+            let far = FarEnd::new(capacity);
+            // Longer than the time between two looks of `always_ready`.
+            far.change(|behaviour| behaviour.handshake = secs(1));
+            let pool = far.start(short_lived());
+            pool.keep(KEY);
+            sleep(secs(1 + age)).await;
+            assert_eq!(far.open().len(), 2);
+            far.open().iter().for_each(|line| line.hang_up(closed("hiccup")));
+            let hiccup = Instant::now();
+            wait_ms(1).await;
+            while status(&pool).ready < 2 {
+                wait_ms(250).await;
+                assert!(hiccup.elapsed() < secs(60), "{:?}", status(&pool));
+            }
+            always_ready(&pool, &far, secs(3600), 2).await;
+            assert_eq!(status(&pool).last_error, None);
+            assert!((5..=6).contains(&far.warmings()), "{}", far.warmings());
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -308,6 +308,12 @@ fn config() -> PoolConfig {
     }
 }
 
+/// As for a far end that closes idle connections after 20 s: none lives as long as the longest delay.
+fn short_lived() -> PoolConfig {
+    let backoff = Backoff::default();
+    PoolConfig { ready: 2, max_idle: secs(15), rewarm_after_idle: Some(secs(600)), backoff, ..config() }
+}
+
 fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }

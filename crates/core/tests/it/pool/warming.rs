@@ -73,7 +73,7 @@ async fn a_connection_of_one_use_is_thrown_away_after_it() {
 #[tokio::test(start_paused = true)]
 async fn a_failure_is_told_counted_and_ends_the_connection() {
     for (warms, reason) in
-        [(Warms::Fails, "cannot warm up"), (Warms::Hangs, "connection lost: no sound within 10000 ms")]
+        [(Warms::Fails, "cannot warm up"), (Warms::Hangs, "connection lost: not warm within 10000 ms")]
     {
         for capacity in [Capacity::Once, shared(4)] {
             let far = FarEnd::new(capacity);
