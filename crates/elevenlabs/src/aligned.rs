@@ -3,7 +3,7 @@
 //! ElevenLabs sends with most pieces of sound when each character of the text is heard. That says where in the text a piece
 //! ends, so that someone else can go on from there, and whether all of the text was spoken.
 
-use evervoice_core::audio::AudioChunk;
+use evervoice_core::{audio::AudioChunk, tts::speakable};
 
 /// When each character is heard. The three lists are of the same length; where they are not, the shortest counts.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -91,7 +91,7 @@ impl Aligned {
 
     /// Whether alignments have told that nothing that can be said is left.
     pub fn heard_all(&self) -> bool {
-        self.text_end().is_some_and(|at| !self.text[at..].contains(char::is_alphanumeric))
+        self.text_end().is_some_and(|at| !speakable(&self.text[at..]))
     }
 
     /// Checks, when the far end says that it is done, that it is.
@@ -100,7 +100,8 @@ impl Aligned {
     /// [`Incomplete`] when there was no sound, or alignments have told of less than the whole text.
     pub fn finish(&self) -> Result<(), Incomplete> {
         let whole = match self.ledger {
-            Ledger::At(_) => self.heard_all(),
+            // Signs, which may be left out of an alignment, are taken on trust.
+            Ledger::At(at) => !self.text[at..].contains(char::is_alphanumeric),
             Ledger::Blank | Ledger::Lost => true,
         };
         if whole && self.sound { Ok(()) } else { Err(Incomplete { text_end: self.text_end() }) }

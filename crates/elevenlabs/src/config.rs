@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, ops::RangeInclusive, time::Duration};
 
-use evervoice_core::config::Mistakes;
+use evervoice_core::{config::Mistakes, tts::TtsError};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -97,6 +97,12 @@ pub struct ElevenLabsSettings {
     #[serde(skip)]
     pub trusted_pem: String,
 }
+
+/// What the models `eleven_flash_v2_5` and `eleven_turbo_v2_5` speak, by the service's documentation of models.
+const LANGUAGES: [&str; 32] = [
+    "ar", "bg", "cs", "da", "de", "el", "en", "es", "fi", "fil", "fr", "hi", "hr", "hu", "id", "it", "ja", "ko", "ms",
+    "nl", "no", "pl", "pt", "ro", "ru", "sk", "sv", "ta", "tr", "uk", "vi", "zh",
+];
 
 /// `apply_text_normalization`
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -205,11 +211,28 @@ impl ElevenLabsSettings {
         !["eleven_v3", "eleven_v4"].iter().any(|family| self.model_id.starts_with(family))
     }
 
-    /// The language to tell the service: the one asked for, or the configured one, for models that take one. Others refuse it.
-    pub fn language_for(&self, wanted: Option<&str>) -> Option<String> {
-        let takes = ["_v2_5", "_v3", "_v4"].iter().any(|part| self.model_id.contains(part));
-        let primary = |tag: &str| tag.split(['-', '_']).next().unwrap_or_default().to_ascii_lowercase();
-        wanted.or(self.language_code.as_deref()).filter(|_| takes).map(primary).filter(|tag| !tag.is_empty())
+    /// The language to tell the service: the one asked for, or the configured one, for models that take one; others refuse
+    /// it, and are told nothing.
+    ///
+    /// # Errors
+    /// [`TtsError::LanguageNotSupported`] for a language that the model does not speak.
+    pub fn language_for(&self, wanted: Option<&str>) -> Result<Option<String>, TtsError> {
+        let Some(tag) = wanted.or(self.language_code.as_deref()).filter(|tag| !tag.is_empty()) else { return Ok(None) };
+        let primary = tag.split(['-', '_']).next().unwrap_or_default().to_ascii_lowercase();
+        let model = |parts: &[&str]| parts.iter().any(|part| self.model_id.contains(part));
+        let speaks = match () {
+            () if model(&["_v2_5"]) => LANGUAGES.contains(&primary.as_str()),
+            // They speak more than seventy, and the list grows.
+            () if model(&["_v3", "_v4"]) => {
+                matches!(primary.len(), 2..=3) && primary.bytes().all(|b| b.is_ascii_lowercase())
+            }
+            () => return Ok(None),
+        };
+        if speaks {
+            return Ok(Some(primary));
+        }
+        let what = format!("the language {tag:?}");
+        Err(TtsError::LanguageNotSupported { what, supported: LANGUAGES.map(str::to_owned).to_vec() })
     }
 
     /// Age at which an idle socket is replaced: before the service closes it, as checking out a socket in its last
@@ -260,7 +283,12 @@ impl ElevenLabsSettings {
         }
         mistakes.range("http_max_retries", self.http_max_retries, 0..=10);
         mistakes.range("pool_max", self.pool_max, 1..=1_000);
-        mistakes.range("pool_size", self.pool_size, 0..=self.pool_max);
+        // Before an old socket goes, its replacement is opened.
+        mistakes.range("pool_size", self.pool_size, 0..=self.pool_max.saturating_sub(1));
+        if self.language_for(None).is_err() {
+            let what = format!("{} speaks {}", self.model_id, LANGUAGES.join(", "));
+            mistakes.add("language_code", what);
+        }
         mistakes.range("chunk_length_schedule", self.chunk_length_schedule.len(), 1..=10);
         for length in &self.chunk_length_schedule {
             mistakes.range("chunk_length_schedule", *length, 50..=500);
@@ -326,7 +354,14 @@ mod tests {
         let model = |id: &str| ElevenLabsSettings { model_id: id.into(), ..Default::default() };
         assert!(!model("eleven_v3").model_has_websocket());
         assert!(model("eleven_turbo_v2_5").model_has_websocket());
-        assert_eq!(model("eleven_turbo_v2_5").language_for(Some("ru-RU")).as_deref(), Some("ru"));
-        assert_eq!(model("eleven_multilingual_v2").language_for(Some("ru")), None);
+        let language = |id: &str, tag: &str| model(id).language_for(Some(tag)).ok();
+        assert_eq!(language("eleven_turbo_v2_5", "ru-RU"), Some(Some("ru".into())));
+        assert_eq!(
+            language("eleven_turbo_v2_5", "klingon"),
+            None,
+            "not one socket for each name that someone makes up"
+        );
+        assert_eq!(language("eleven_v3", "la"), Some(Some("la".into())));
+        assert_eq!(language("eleven_multilingual_v2", "ru"), Some(None), "it refuses the field");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use evervoice_core::tts::{SpeechRequest, TtsError, VoiceInfo};
+use evervoice_core::tts::{SpeechRequest, TtsError, VoiceInfo, speakable};
 use serde::Serialize;
 
 use crate::config::ElevenLabsSettings;
@@ -50,9 +50,10 @@ impl Casting {
     /// Casts `request`.
     ///
     /// # Errors
-    /// [`TtsError::UnknownVoice`], [`TtsError::Speed`], [`TtsError::NothingToSpeak`]: another provider may be able to speak it.
+    /// [`TtsError::UnknownVoice`], [`TtsError::LanguageNotSupported`], [`TtsError::SpeedNotSupported`],
+    /// [`TtsError::NothingToSpeak`]: another provider may be able to speak it.
     pub fn of(request: &SpeechRequest, settings: &ElevenLabsSettings) -> Result<Self, TtsError> {
-        if !request.text().contains(char::is_alphanumeric) {
+        if !speakable(request.text()) {
             return Err(TtsError::NothingToSpeak);
         }
         Self::new(request.voice(), request.language(), request.speed(), settings)
@@ -61,7 +62,7 @@ impl Casting {
     /// Casts by name or id of the voice (`None` for the configured one), language and pace.
     ///
     /// # Errors
-    /// [`TtsError::UnknownVoice`], [`TtsError::Speed`].
+    /// [`TtsError::UnknownVoice`], [`TtsError::LanguageNotSupported`], [`TtsError::SpeedNotSupported`].
     pub fn new(
         voice: Option<&str>,
         language: Option<&str>,
@@ -82,10 +83,18 @@ impl Casting {
         };
         let pace = speed * settings.voice_speed;
         if !ElevenLabsSettings::SPEED.contains(&pace) {
-            return Err(TtsError::Speed { speed });
+            // In terms of the request, which multiplies the configured pace.
+            let limit = |pace: &f32| (pace / settings.voice_speed * 100.0).round() / 100.0;
+            let [lowest, highest] = [ElevenLabsSettings::SPEED.start(), ElevenLabsSettings::SPEED.end()].map(limit);
+            return Err(TtsError::SpeedNotSupported { voice: voice_id, lowest, highest });
         }
-        Ok(Self { voice_id, language: settings.language_for(language), speed: pace })
+        Ok(Self { voice_id, language: settings.language_for(language)?, speed: pace })
     }
+}
+
+/// Whether a request may ask for this voice: by its name or its id.
+pub fn has_voice(settings: &ElevenLabsSettings, wanted: &str) -> bool {
+    named(settings).iter().any(|(name, id)| name == wanted || id == wanted)
 }
 
 /// The voices that can be asked for by name.
@@ -146,8 +155,10 @@ mod tests {
     #[test]
     fn the_pace_is_within_what_the_service_takes() {
         assert_eq!(cast(None, 1.2).unwrap().speed, 1.2);
-        assert!(matches!(cast(None, 1.3), Err(TtsError::Speed { speed: 1.3 })));
-        assert!(matches!(cast(None, 0.5), Err(TtsError::Speed { .. })));
+        for speed in [1.3, 0.5] {
+            let Err(TtsError::SpeedNotSupported { lowest, highest, .. }) = cast(None, speed) else { panic!("{speed}") };
+            assert_eq!((lowest, highest), (0.7, 1.2));
+        }
     }
 
     #[test]

@@ -82,7 +82,7 @@ impl<C: Connector> Attempt<C> {
                 let hopeless = pool.connector.hopeless(&error);
                 let failure = Failure::Connect(Arc::new(error));
                 return keys.change(|state, now| {
-                    state.connecting -= 1;
+                    state.attempt_over(self.to_warm);
                     state.warming &= !self.to_warm;
                     state.breaker.failed(now, began, failure, hopeless, pool.config.backoff);
                 });
@@ -91,7 +91,7 @@ impl<C: Connector> Attempt<C> {
         pool.watcher.connected(&keys.key, began.elapsed());
         let owner = self.to_warm.then(|| Arc::clone(&keys) as _);
         let admitted = keys.change(|state, now| {
-            state.connecting -= 1;
+            state.attempt_over(self.to_warm);
             state.connected(now, Arc::clone(&connection), began, owner)
         });
         match admitted.warm {
@@ -107,7 +107,7 @@ impl<C: Connector> Drop for Attempt<C> {
     fn drop(&mut self) {
         if !self.over {
             self.keys.change(|state, _| {
-                state.connecting -= 1;
+                state.attempt_over(self.to_warm);
                 state.warming &= !self.to_warm;
             });
         }

@@ -48,7 +48,9 @@ impl<C: Connector> State<C> {
         // After a failure one attempt at a time, until something works again.
         let limit = if self.breaker.is_well() { self.config.storm_limit } else { 1 };
         let room = self.config.max.saturating_sub(self.entries.len() + self.connecting);
-        wanted.min(limit).saturating_sub(self.connecting).min(room)
+        let thrown_away = usize::from(self.extra && self.waiters.is_empty());
+        let missing = wanted.saturating_sub(self.connecting - thrown_away);
+        missing.min(limit.saturating_sub(self.connecting)).min(room)
     }
 
     /// When the far end is to be made to work, if at all.
@@ -68,6 +70,7 @@ impl<C: Connector> State<C> {
                 return None;
             }
             self.connecting += 1;
+            self.extra = true;
             Warm::Extra
         } else if self.config.ready == 0 {
             // Warming would keep alive what nobody keeps.

@@ -37,6 +37,8 @@ pub(super) struct State<C: Connector> {
     pub(super) gone: Vec<Entry<C>>,
     pub(super) waiters: VecDeque<Waiter<C>>,
     pub(super) connecting: usize,
+    /// One of these is to be warmed and thrown away, unless someone waits for it.
+    pub(super) extra: bool,
     /// Places on a connection: as many as the last one had, one until there was one.
     pub(super) places: usize,
     /// Whether connections are good for one use; not known until there was one.
@@ -61,6 +63,7 @@ impl<C: Connector> State<C> {
             gone: Vec::new(),
             waiters: VecDeque::new(),
             connecting: 0,
+            extra: false,
             places: 1,
             once: None,
             breaker: Breaker::new(),
@@ -94,6 +97,12 @@ impl<C: Connector> State<C> {
         let (reply, answer) = oneshot::channel();
         self.waiters.push_back(Waiter { reply, fresh });
         Ok(answer)
+    }
+
+    /// An attempt to connect is over, in whatever way.
+    pub(super) fn attempt_over(&mut self, to_warm: bool) {
+        self.connecting -= 1;
+        self.extra &= !to_warm;
     }
 
     /// An attempt that began at `began` succeeded. With `to_warm`, the connection was opened to be warmed and thrown away.

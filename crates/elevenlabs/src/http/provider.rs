@@ -18,7 +18,7 @@ use crate::{
     error::ElevenLabsError,
     events::Events,
     format::Codec,
-    voice::{Casting, voices},
+    voice::{Casting, has_voice, voices},
 };
 
 const NAME: &str = "elevenlabs_http";
@@ -73,6 +73,10 @@ impl TtsProvider for HttpProvider {
 
     fn voices(&self) -> Vec<VoiceInfo> {
         voices(&self.settings, NAME, self.settings.http_output_format.sample_rate())
+    }
+
+    fn has_voice(&self, name: &str) -> bool {
+        has_voice(&self.settings, name)
     }
 
     async fn speak(&self, request: SpeechRequest) -> Result<AudioStream, TtsError> {

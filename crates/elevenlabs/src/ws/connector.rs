@@ -192,7 +192,9 @@ impl Connector for WsConnector {
                 }
             }
         };
-        timeout(limit, heard).await.unwrap_or(Err(ElevenLabsError::Timeout { what: "first sound", after: limit }))
+        let heard = timeout(limit, heard).await;
+        let heard = heard.unwrap_or(Err(ElevenLabsError::Timeout { what: "first sound", after: limit }));
+        heard.map_err(|error| error.without(&settings.api_key))
     }
 
     fn hopeless(&self, error: &ElevenLabsError) -> bool {

@@ -74,7 +74,7 @@ impl WebSocketProvider {
     /// `voice`, `language` and `speed` are those of a [`SpeechRequest`]; `request_id` is for the log.
     ///
     /// # Errors
-    /// [`TtsError::UnknownVoice`], [`TtsError::Speed`]. What fails later is an item of the stream.
+    /// [`TtsError::UnknownVoice`], [`TtsError::LanguageNotSupported`], [`TtsError::SpeedNotSupported`]. What fails later is an item of the stream.
     pub fn start_llm_stream(
         &self,
         voice: Option<&str>,
@@ -140,6 +140,10 @@ impl TtsProvider for WebSocketProvider {
     fn voices(&self) -> Vec<VoiceInfo> {
         let settings = &self.line.settings;
         voice::voices(settings, Self::NAME, settings.ws_output_format.sample_rate())
+    }
+
+    fn has_voice(&self, name: &str) -> bool {
+        voice::has_voice(&self.line.settings, name)
     }
 
     async fn speak(&self, request: SpeechRequest) -> Result<AudioStream, TtsError> {

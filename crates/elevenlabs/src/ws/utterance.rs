@@ -210,6 +210,8 @@ impl Utterance {
     fn received(&mut self, sound: Sound) -> Result<(), ElevenLabsError> {
         let Sound { bytes, alignment, last } = sound;
         self.place.alive = None;
+        // A frame with nothing in it is no progress.
+        let progress = !bytes.is_empty() || alignment.is_some();
         if !bytes.is_empty() {
             self.line.events.ws_recv_audio(&self.order.request_id, bytes.len());
             if self.totals.chunks == 0 {
@@ -226,7 +228,9 @@ impl Utterance {
             return self.end();
         }
         self.close_context(self.state == State::Speaking);
-        self.due = None;
+        if progress {
+            self.due = None;
+        }
         self.wait_on();
         Ok(())
     }

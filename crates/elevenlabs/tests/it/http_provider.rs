@@ -108,7 +108,7 @@ async fn what_another_provider_may_speak_is_not_even_asked() {
     let unknown = provider.speak(ask("Hi.", Some("bob"), 1.0)).await.err().unwrap();
     assert!(matches!(unknown, TtsError::UnknownVoice { .. }));
     let fast = provider.speak(ask("Hi.", None, 2.0)).await.err().unwrap();
-    assert!(matches!(fast, TtsError::Speed { .. }));
+    assert!(matches!(fast, TtsError::SpeedNotSupported { .. }));
     assert!(emulator.log().is_empty());
 }
 

@@ -71,6 +71,21 @@ async fn a_connection_of_one_use_is_thrown_away_after_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn while_it_is_opened_an_old_one_is_replaced_all_the_same() {
+    let far = FarEnd::new(Capacity::Once);
+    let rewarm_after_idle = Some(secs(11));
+    let pool = far.start(PoolConfig { max_idle: secs(15), rewarm_after_idle, ..config() });
+    pool.keep(KEY);
+    sleep(secs(10)).await;
+    far.change(|behaviour| behaviour.handshake = secs(8));
+    wait_ms(1050).await;
+    assert_eq!((far.attempts(), status(&pool).connecting), (2, 1), "the one to be warmed");
+    far.change(|behaviour| behaviour.handshake = HANDSHAKE);
+    sleep(secs(4)).await;
+    assert_eq!((far.attempts(), far.told("evicted idle"), status(&pool).ready), (3, 1, 1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_failure_is_told_counted_and_ends_the_connection() {
     for (warms, reason) in
         [(Warms::Fails, "cannot warm up"), (Warms::Hangs, "connection lost: not warm within 10000 ms")]
