@@ -113,7 +113,7 @@ impl Default for TtsSettings {
                 socket_idle_timeout: 300.0,
                 socket_queue: 16,
                 text_timeout: 20.0,
-                first_audio_timeout: 5.0,
+                first_audio_timeout: 3.0,
                 breaker_failures: 3,
                 breaker_open: 5.0,
                 breaker_longest: 60.0,

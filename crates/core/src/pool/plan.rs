@@ -35,7 +35,7 @@ impl<C: Connector> State<C> {
         Plan { connect, warm, wake: self.wake(now), over: self.over }
     }
 
-    /// As many attempts as those who wait and the number kept ready need, less those under way.
+    /// As many attempts as those who wait and the number kept ready need, less those under way for them.
     fn attempts(&self, now: Instant) -> usize {
         if self.closing || self.breaker.until(now).is_some() {
             return 0;
@@ -49,8 +49,8 @@ impl<C: Connector> State<C> {
         let limit = if self.breaker.is_well() { self.config.storm_limit } else { 1 };
         let room = self.config.max.saturating_sub(self.entries.len() + self.connecting);
         let thrown_away = usize::from(self.extra && self.waiters.is_empty());
-        let missing = wanted.saturating_sub(self.connecting - thrown_away);
-        missing.min(limit.saturating_sub(self.connecting)).min(room)
+        let lacking = wanted.saturating_sub(self.connecting - thrown_away);
+        lacking.min(limit.saturating_sub(self.connecting)).min(room)
     }
 
     /// When the far end is to be made to work, if at all.

@@ -48,6 +48,8 @@ pub trait Service: Send + 'static {
     ) -> impl Future<Output = Result<(Router, Arc<dyn HealthCheck>), BoxError>> + Send;
 }
 
+type Goodbye = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 /// What a service is given to build itself.
 #[derive(Clone)]
 pub struct Shell {
@@ -56,7 +58,7 @@ pub struct Shell {
     /// The metrics of this service. Register at build time; `/metrics` shows them.
     pub registry: Arc<Mutex<Registry>>,
     /// What is done after the last request.
-    at_end: Arc<Mutex<Vec<Pin<Box<dyn Future<Output = ()> + Send>>>>>,
+    at_end: Arc<Mutex<Vec<Goodbye>>>,
 }
 
 /// Longest time that a service takes to say goodbye to others after its last request.

@@ -105,7 +105,7 @@ pub enum ProviderFailure {
     Refused,
     /// It does not take this request; another one it may take.
     Rejected,
-    /// Its answer makes no sense, or is not the whole text.
+    /// It failed on its side: an error of its own, or an answer that makes no sense or is not the whole text.
     Broken,
 }
 
@@ -135,7 +135,7 @@ impl fmt::Display for ProviderFailure {
             Self::Busy => "too much to do",
             Self::Refused => "it refuses our key, plan or quota",
             Self::Rejected => "it does not take this request",
-            Self::Broken => "its answer is not the whole text",
+            Self::Broken => "it failed on its side",
         })
     }
 }
