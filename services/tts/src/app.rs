@@ -48,11 +48,11 @@ impl Service for Tts {
 async fn chain(settings: &TtsSettings, events: &Events, shell: &Shell) -> Result<Chain, BoxError> {
     let names = settings.providers();
     let elevenlabs = Arc::new(settings.elevenlabs.clone());
-    let metrics = names
-        .iter()
-        .any(|name| *name != ProviderName::Local)
-        .then(|| shell.register(evervoice_elevenlabs::Events::register))
-        .unwrap_or_else(evervoice_elevenlabs::Events::unregistered);
+    // A service without ElevenLabs shows no metrics of it.
+    let metrics = match names[..] {
+        [ProviderName::Local] => evervoice_elevenlabs::Events::unregistered(),
+        _ => shell.register(evervoice_elevenlabs::Events::register),
+    };
     let mut providers: Vec<Arc<dyn TtsProvider>> = Vec::new();
     for name in &names {
         providers.push(match name {

@@ -142,7 +142,7 @@ async fn after_ten_minutes() {
     ready(&warm, 2).await;
     let sockets = emulator.open_sockets();
     // A clock that is paused runs ahead when nothing happens, unless a thread is at work.
-    let (stop, stopped) = std::sync::mpsc::channel::<()>();
+    let (stop, stopped) = std::sync::mpsc::sync_channel::<()>(1);
     let working = tokio::task::spawn_blocking(move || stopped.recv());
     tokio::time::pause();
     for _ in 0..600 {

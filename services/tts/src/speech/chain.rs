@@ -1,7 +1,7 @@
 //! Who speaks: the providers in order, each behind a circuit breaker.
 //!
-//! Before the first sound, a provider that fails is followed by the next one within the same request. After it, the next one
-//! speaks what has not been spoken: `continued`.
+//! Before the first sound, a provider that fails is followed by the next one within the same request: here. After it, the
+//! next one speaks what has not been spoken: `continued`.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -13,10 +13,7 @@ use evervoice_core::{
 };
 use tokio::time::timeout;
 
-use super::{
-    breaker::{Breaker, BreakerSettings, State},
-    continued,
-};
+use super::breaker::{Breaker, BreakerSettings, State};
 use crate::events::Events;
 
 /// The providers in order.
@@ -70,20 +67,11 @@ impl Chain {
         voices
     }
 
-    /// Speaks a text, by whoever can.
+    /// The first provider that makes a sound, of those that have not been `asked` yet; it adds those that it asks.
     ///
     /// # Errors
     /// [`TtsError`] when nobody could make the first sound: what the first provider failed at that should have spoken, or
     /// what is wrong with the request.
-    pub async fn speak(self: &Arc<Self>, request: SpeechRequest) -> Result<AudioStream, TtsError> {
-        let mut asked = Vec::new();
-        let begun = self.begin(&request, &mut asked).await?;
-        let (provider, sample_rate) = (begun.stream.provider, begun.stream.sample_rate);
-        let chunks = continued::chunks(Arc::clone(self), request, begun, asked);
-        Ok(AudioStream { provider, sample_rate, chunks: Box::pin(chunks) })
-    }
-
-    /// The first provider that makes a sound, of those that have not been `asked` yet; it adds those that it asks.
     pub(super) async fn begin(&self, request: &SpeechRequest, asked: &mut Vec<usize>) -> Result<Begun, TtsError> {
         // An outage is told rather than what another provider says about the request.
         let (mut outage, mut refusal) = (None, None);

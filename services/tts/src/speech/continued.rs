@@ -20,23 +20,21 @@ const MARGIN: Duration = Duration::from_millis(40);
 /// The longest sound that is held back is a second divided by this. Words are shorter.
 const HELD_PER_SECOND: usize = 2;
 
-/// The sound of an utterance that `begun` has begun, at the rate of that stream.
-pub(super) fn chunks(
-    chain: Arc<Chain>,
-    request: SpeechRequest,
-    begun: Begun,
-    asked: Vec<usize>,
-) -> impl Stream<Item = Result<AudioChunk, TtsError>> + Send {
-    let Begun { link, stream } = begun;
-    let sample_rate = stream.sample_rate;
+/// Speaks a text, by whoever can, to its end.
+///
+/// # Errors
+/// Those of [`Chain::begin`]; later ones are items of the stream.
+pub async fn speak(chain: &Arc<Chain>, request: SpeechRequest) -> Result<AudioStream, TtsError> {
+    let (chain, mut asked) = (Arc::clone(chain), Vec::new());
+    let Begun { link, stream } = chain.begin(&request, &mut asked).await?;
+    let (provider, sample_rate) = (stream.provider, stream.sample_rate);
     let voice = Voice::new(stream, sample_rate);
     let clock = Clock::default();
     let (held, spoken, over) = (None, Some(0), false);
     let state = Continued { chain, request, link, asked, voice, sample_rate, held, spoken, clock, over };
-    stream::try_unfold(Some(state), |state| async move {
-        let Some(mut state) = state else { return Ok(None) };
-        Ok(state.next().await?.map(|chunk| (chunk, Some(state))))
-    })
+    let chunks =
+        stream::try_unfold(state, |mut state| async move { Ok(state.next().await?.map(|chunk| (chunk, state))) });
+    Ok(AudioStream { provider, sample_rate, chunks: Box::pin(chunks) })
 }
 
 struct Continued {

@@ -81,7 +81,7 @@ impl Speech {
     ) -> Result<Utterance, TtsError> {
         let chars = request.text().chars().count();
         let request = request.with_id(request_id);
-        self.utter(chars, format, request_id, self.chain.speak(request)).await
+        self.utter(chars, format, request_id, continued::speak(&self.chain, request)).await
     }
 
     /// Begins an utterance whose text is still being written. Returns with its first sound.

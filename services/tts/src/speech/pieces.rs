@@ -112,7 +112,8 @@ impl Pieces {
                     }
                 };
                 let chain = Arc::clone(&chain);
-                let speaking = AbortOnDropHandle::new(tokio::spawn(async move { chain.speak(sentence).await }));
+                let speaking =
+                    AbortOnDropHandle::new(tokio::spawn(async move { continued::speak(&chain, sentence).await }));
                 if ahead.send(Some(Ok(speaking))).await.is_err() {
                     return;
                 }

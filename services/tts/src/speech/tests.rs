@@ -14,6 +14,7 @@ use proptest::prelude::*;
 use super::{
     Chain, Pieces,
     breaker::BreakerSettings,
+    continued::speak,
     scripted::{Act, Scripted, heard},
 };
 use crate::events::Events;
@@ -52,7 +53,7 @@ async fn the_first_who_can_speaks() {
     let (first, second) = (provider("first", &[Act::Refuse, Act::Hang]), provider("second", &[]));
     let chain = chain(&[&first, &second]);
     for _ in 0..2 {
-        let stream = chain.speak(request("Hello there.", None)).await.unwrap();
+        let stream = speak(&chain, request("Hello there.", None)).await.unwrap();
         assert_eq!(stream.provider, "second");
         assert_eq!(listen(stream).await.0, "Hello there.");
     }
@@ -63,19 +64,19 @@ async fn the_first_who_can_speaks() {
     assert_eq!(parts["first"].detail["last_failure"], "refused");
     tokio::time::advance(SECOND).await;
     let began = tokio::time::Instant::now();
-    assert_eq!(chain.speak(request("Hello.", None)).await.unwrap().provider, "second");
+    assert_eq!(speak(&chain, request("Hello.", None)).await.unwrap().provider, "second");
     assert_eq!(began.elapsed(), SECOND, "the probe had a second for its first sound");
     tokio::time::advance(SECOND).await;
-    assert_eq!(chain.speak(request("Hello.", None)).await.unwrap().provider, "first", "it is back");
+    assert_eq!(speak(&chain, request("Hello.", None)).await.unwrap().provider, "first", "it is back");
 }
 
 #[tokio::test(start_paused = true)]
 async fn when_nobody_speaks_the_outage_is_told() {
     let (first, second) = (provider("first", &[Act::Refuse]), provider("second", &[Act::TooFast, Act::TooFast]));
     let chain = chain(&[&first, &second]);
-    let error = chain.speak(request("Hello.", None)).await.err().unwrap();
+    let error = speak(&chain, request("Hello.", None)).await.err().unwrap();
     assert!(matches!(error, TtsError::Provider { provider: "first", failure: ProviderFailure::Refused, .. }));
-    let error = chain.speak(request("Hello.", None)).await.err().unwrap();
+    let error = speak(&chain, request("Hello.", None)).await.err().unwrap();
     assert_eq!(error.code(), "provider_refused", "also while it is left alone");
 }
 
@@ -83,12 +84,12 @@ async fn when_nobody_speaks_the_outage_is_told() {
 async fn a_voice_that_is_named_speaks_or_says_why_not() {
     let (first, second) = (provider("first", &[]), provider("second", &[Act::Speak, Act::TooFast, Act::Refuse]));
     let chain = chain(&[&first, &second]);
-    assert_eq!(chain.speak(request("Hello.", Some("second"))).await.unwrap().provider, "second");
-    let error = chain.speak(request("Hello.", Some("second"))).await.err().unwrap();
+    assert_eq!(speak(&chain, request("Hello.", Some("second"))).await.unwrap().provider, "second");
+    let error = speak(&chain, request("Hello.", Some("second"))).await.err().unwrap();
     assert_eq!(error.code(), "speed_not_supported", "another voice was not asked for");
-    let outage = chain.speak(request("Hello.", Some("second"))).await.unwrap();
+    let outage = speak(&chain, request("Hello.", Some("second"))).await.unwrap();
     assert_eq!(outage.provider, "first", "in an outage another voice is better than silence");
-    let error = chain.speak(request("Hello.", Some("nobody"))).await.err().unwrap();
+    let error = speak(&chain, request("Hello.", Some("nobody"))).await.err().unwrap();
     let TtsError::UnknownVoice { known, .. } = error else { panic!("{error}") };
     assert_eq!(known, ["first", "second"]);
 }
@@ -96,7 +97,7 @@ async fn a_voice_that_is_named_speaks_or_says_why_not() {
 #[tokio::test(start_paused = true)]
 async fn the_next_one_goes_on_with_the_next_word() {
     let (first, second) = (provider("first", &[Act::FailAfter(9)]), provider("second", &[]));
-    let stream = chain(&[&first, &second]).speak(request("Hello my wonderful world.", None)).await.unwrap();
+    let stream = speak(&chain(&[&first, &second]), request("Hello my wonderful world.", None)).await.unwrap();
     assert_eq!(stream.provider, "first");
     // "Hello my " had left; of "wonderful" nothing.
     assert_eq!(listen(stream).await.0, "Hello my wonderful world.");
@@ -106,7 +107,7 @@ async fn the_next_one_goes_on_with_the_next_word() {
 #[tokio::test(start_paused = true)]
 async fn without_another_one_a_cut_is_an_error() {
     let first = provider("first", &[Act::FailAfter(4)]);
-    let stream = chain(&[&first]).speak(request("Hello world.", None)).await.unwrap();
+    let stream = speak(&chain(&[&first]), request("Hello world.", None)).await.unwrap();
     let (text, error) = listen(stream).await;
     assert!("Hello world.".starts_with(&text), "{text}");
     assert_eq!(error.unwrap().code(), "provider_unreachable");
@@ -115,7 +116,7 @@ async fn without_another_one_a_cut_is_an_error() {
 #[tokio::test(start_paused = true)]
 async fn a_failure_after_the_last_word_loses_nothing() {
     let first = provider("first", &[Act::FailAfter(5)]);
-    let stream = chain(&[&first]).speak(request("Hello.", None)).await.unwrap();
+    let stream = speak(&chain(&[&first]), request("Hello.", None)).await.unwrap();
     let (text, error) = listen(stream).await;
     assert_eq!((text.as_str(), error.is_none()), ("Hello", true), "only the full stop is missing");
 }
@@ -171,7 +172,7 @@ async fn who_begins_and_never_ends_is_left_alone_too() {
     let (first, second) = (provider("first", &fails), provider("second", &[]));
     let chain = chain(&[&first, &second]);
     for _ in 0..3 {
-        assert_eq!(listen(chain.speak(request("Hello my world.", None)).await.unwrap()).await.0, "Hello my world.");
+        assert_eq!(listen(speak(&chain, request("Hello my world.", None)).await.unwrap()).await.0, "Hello my world.");
     }
     assert_eq!(first.asked.lock().unwrap().len(), 2, "two failures open the breaker");
 }
@@ -180,7 +181,7 @@ async fn who_begins_and_never_ends_is_left_alone_too() {
 async fn a_named_voice_is_followed_by_whoever_is_left() {
     let (first, second) = (provider("first", &[]), provider("second", &[Act::FailAfter(6)]));
     let chain = chain(&[&first, &second]);
-    let stream = chain.speak(request("Hello my world.", Some("second"))).await.unwrap();
+    let stream = speak(&chain, request("Hello my world.", Some("second"))).await.unwrap();
     assert_eq!((stream.provider, listen(stream).await.0.as_str()), ("second", "Hello my world."));
     assert_eq!(*first.asked.lock().unwrap(), ["my world."]);
 }
@@ -189,7 +190,7 @@ async fn a_named_voice_is_followed_by_whoever_is_left() {
 async fn a_follower_at_another_rate_is_heard_to_its_end() {
     let first = provider("first", &[Act::FailAfter(6)]);
     let second = Arc::new(Scripted::new("second", "second", &[]).at_rate(8_000));
-    let mut stream = chain(&[&first, &second]).speak(request("Hello my world.", None)).await.unwrap();
+    let mut stream = speak(&chain(&[&first, &second]), request("Hello my world.", None)).await.unwrap();
     let mut samples = 0;
     while let Some(chunk) = stream.chunks.next().await {
         samples += chunk.unwrap().samples.len();
@@ -202,7 +203,7 @@ async fn a_follower_at_another_rate_is_heard_to_its_end() {
 async fn what_is_held_back_is_short() {
     let word = "a".repeat(20_000);
     let first = provider("first", &[]);
-    let mut stream = chain(&[&first]).speak(request_of(&word)).await.unwrap();
+    let mut stream = speak(&chain(&[&first]), request_of(&word)).await.unwrap();
     while let Some(chunk) = stream.chunks.next().await {
         assert!(chunk.unwrap().samples.len() <= 8_003, "half a second and a chunk");
     }
@@ -225,7 +226,7 @@ proptest! {
             let mut providers: Vec<_> =
                 cuts.iter().zip(names).map(|(cut, name)| provider(name, &[Act::FailAfter(*cut)])).collect();
             providers.push(provider("last", &[]));
-            let stream = chain(&providers.iter().collect::<Vec<_>>()).speak(request(&text, None)).await.unwrap();
+            let stream = speak(&chain(&providers.iter().collect::<Vec<_>>()), request(&text, None)).await.unwrap();
             let (heard, error) = listen(stream).await;
             let letters = |text: &str| text.replace([' ', '.'], "");
             prop_assert!(error.is_none());
