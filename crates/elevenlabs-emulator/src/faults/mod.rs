@@ -138,6 +138,15 @@ mod tests {
     }
 
     #[test]
+    fn the_readme_names_every_switch_and_no_other() {
+        let readme = include_str!("../../README.md");
+        let rows = readme.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`')).map(|(name, _)| name);
+        let named: Vec<&str> = rows.filter(|name| !name.contains(' ')).collect();
+        let switches: Vec<&str> = Fault::ALL.iter().map(|fault| fault.name()).collect();
+        assert_eq!(named, switches);
+    }
+
+    #[test]
     fn names_are_those_of_the_fields() {
         let json = r#"{"ws_reset": {"every": 2}, "http_5xx": {"times": 1, "status": 503}, "rate": 0.1, "seed": 3,
             "guesses": {"empty_flush_closes": true}}"#;
