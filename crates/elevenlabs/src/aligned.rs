@@ -94,17 +94,21 @@ impl Aligned {
         self.text_end().is_some_and(|at| !speakable(&self.text[at..]))
     }
 
+    /// Whether all may have been heard, as far as anybody can tell: no alignment tells of more, but for signs, which may be
+    /// left out of one.
+    pub fn maybe_heard_all(&self) -> bool {
+        match self.ledger {
+            Ledger::At(at) => !self.text[at..].contains(char::is_alphanumeric),
+            Ledger::Blank | Ledger::Lost => true,
+        }
+    }
+
     /// Checks, when the far end says that it is done, that it is.
     ///
     /// # Errors
     /// [`Incomplete`] when there was no sound, or alignments have told of less than the whole text.
     pub fn finish(&self) -> Result<(), Incomplete> {
-        let whole = match self.ledger {
-            // Signs, which may be left out of an alignment, are taken on trust.
-            Ledger::At(at) => !self.text[at..].contains(char::is_alphanumeric),
-            Ledger::Blank | Ledger::Lost => true,
-        };
-        if whole && self.sound { Ok(()) } else { Err(Incomplete { text_end: self.text_end() }) }
+        if self.maybe_heard_all() && self.sound { Ok(()) } else { Err(Incomplete { text_end: self.text_end() }) }
     }
 
     /// Moves the ledger over the characters of a piece of sound. Returns the word that the piece ends within.

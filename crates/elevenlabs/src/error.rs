@@ -54,7 +54,7 @@ pub enum ElevenLabsError {
         /// How long it was waited for.
         after: Duration,
     },
-    /// The answer was not 200, or not 101 for a WebSocket.
+    /// The answer was not 200, or not 101 for a WebSocket; or the body of a 200 turned into an error.
     #[error(transparent)]
     Answer(Answer),
     /// An error message on a WebSocket.
@@ -147,9 +147,7 @@ impl ElevenLabsError {
             Self::Closed { reason: text, .. } | Self::Protocol(text) => [Some(text), None, None, None],
             _ => return self,
         };
-        for text in texts.into_iter().flatten().filter(|text| !key.is_empty() && text.contains(key.expose())) {
-            *text = text.replace(key.expose(), "***");
-        }
+        texts.into_iter().flatten().for_each(|text| mask(text, key));
         self
     }
 
@@ -177,6 +175,13 @@ impl ElevenLabsError {
                 PoolError::Closing => Verdict::Unreachable,
             },
         }
+    }
+}
+
+/// Takes a key out of a text. Before the text is cut: a part of a key would not be found.
+pub(crate) fn mask(text: &mut String, key: &ApiKey) {
+    if !key.is_empty() && text.contains(key.expose()) {
+        *text = text.replace(key.expose(), "***");
     }
 }
 

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::verdict::Verdict;
 
-/// Longest message that is kept, in characters: a gateway's error page would fill the log.
+/// Longest message that is shown, in characters: a gateway's error page would fill the log.
 const LONGEST_MESSAGE: usize = 300;
 
 /// An answer that is an error.
@@ -22,7 +22,7 @@ pub struct Answer {
     pub code: Option<String>,
     /// The older name, which may differ.
     pub legacy: Option<String>,
-    /// For people.
+    /// For people. Whole, so that a key in it is found; it is cut where it is shown.
     pub message: String,
     /// What to ask the service's support about.
     pub request_id: Option<String>,
@@ -49,7 +49,7 @@ impl Answer {
             status,
             code: code.or_else(|| legacy.clone()),
             legacy,
-            message: one_line(&message),
+            message,
             request_id: text("request_id").or(header_id),
             retry_after,
         }
@@ -58,8 +58,11 @@ impl Answer {
     pub(super) fn verdict(&self) -> Verdict {
         let named = [&self.code, &self.legacy].into_iter().flatten().find_map(|name| Verdict::of_name(name));
         named.unwrap_or_else(|| match Verdict::of_status(self.status) {
-            // Words may sharpen what is the caller's, such as a quota; a failure of the service stays one.
-            verdict @ (Verdict::Refused | Verdict::Rejected) => Verdict::of_words(&self.message).unwrap_or(verdict),
+            // Words may sharpen what is the caller's, such as a quota, and speak alone where a body that began well turns into
+            // an error; a failure of the service stays one.
+            verdict if self.status == 200 || matches!(verdict, Verdict::Refused | Verdict::Rejected) => {
+                Verdict::of_words(&one_line(&self.message)).unwrap_or(verdict)
+            }
             verdict => verdict,
         })
     }
@@ -71,7 +74,7 @@ impl fmt::Display for Answer {
         for part in [&self.code, &self.request_id].into_iter().flatten() {
             write!(f, " {}", one_line(part))?;
         }
-        write!(f, ": {}", self.message)
+        write!(f, ": {}", one_line(&self.message))
     }
 }
 

@@ -72,6 +72,10 @@ fn every_known_answer_is_read() {
         // A failure of the service stays one, whatever it says.
         (500, "the quota service is down".to_owned(), Broken, true, false),
         (302, String::new(), Broken, true, false),
+        // In a body that began well, where the number says nothing.
+        (200, current("payment_error", "quota_exceeded", "", "Used up"), Refused, false, true),
+        (200, r#"{"detail":"Your quota is used up"}"#.to_owned(), Refused, false, true),
+        (200, r#"{"detail":{}}"#.to_owned(), Broken, true, false),
     ];
     for (status, body, failure, repeatable, hopeless) in table {
         let error = answer(status, &body);
@@ -185,6 +189,16 @@ fn a_key_that_is_repeated_is_masked() {
         let said = format!("{error} {error:?}");
         let said = format!("{said} {:?}", error.into_tts("elevenlabs_http"));
         assert!(said.contains("***") && !said.contains("sk_0123456789"), "{said}");
+    }
+}
+
+#[test]
+fn a_key_is_masked_before_a_message_is_cut() {
+    let key = ApiKey::from("sk_0123456789");
+    for begins in 280..300 {
+        let said = format!("{}sk_0123456789 is wrong", "x".repeat(begins));
+        let told = answer(500, &said).without(&key).to_string();
+        assert!(!told.contains("sk_") && told.len() < 320, "{told}");
     }
 }
 

@@ -15,6 +15,9 @@ use crate::{aligned::Alignment, error::ElevenLabsError, events::Totals};
 /// Longest whole answer, in bytes: about an hour of sound.
 const LONGEST_ANSWER: usize = 512 << 20;
 
+/// Most bytes of lines in a row that have no sound: more than the times of the longest text.
+const MOST_SILENT: usize = 4 << 20;
+
 /// A piece of sound, in the format that was asked for. Its edges are anywhere, also within a sample.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Piece {
@@ -63,6 +66,8 @@ pub struct SpeechBody {
     info: ResponseInfo,
     chunks: Chunks,
     shape: Shape,
+    /// Bytes of lines since the last sound.
+    silent: usize,
     ready: VecDeque<Piece>,
     /// What comes after the pieces that are ready.
     failed: Option<ElevenLabsError>,
@@ -84,17 +89,12 @@ pub(super) enum Shape {
 }
 
 impl SpeechBody {
-    pub(super) fn new(
-        response: Response,
-        shape: Shape,
-        first_byte: Instant,
-        stall: Duration,
-        reporter: Reporter,
-    ) -> Self {
+    pub(super) fn new(response: Response, shape: Shape, limits: Limits, reporter: Reporter) -> Self {
         Self {
             info: ResponseInfo::of(response.headers()),
-            chunks: Chunks { response, first_byte: Some(first_byte), stall },
+            chunks: Chunks { response, limits, begun: false, left: limits.stall },
             shape,
+            silent: 0,
             ready: VecDeque::new(),
             failed: None,
             over: false,
@@ -155,18 +155,28 @@ impl SpeechBody {
             Shape::Lines(lines) => {
                 let mut pieces = Vec::new();
                 let read = lines.push(&bytes, |line| {
-                    pieces.push(timed::parse(line)?);
+                    pieces.push((line.len(), timed::parse(line, self.reporter.api_key())?));
                     Ok(())
                 });
                 // What came before a line that cannot be read is sound all the same.
-                pieces.into_iter().for_each(|piece| self.piece(piece));
+                for (bytes, piece) in pieces {
+                    self.silent = if piece.audio.is_empty() { self.silent + bytes } else { 0 };
+                    self.piece(piece);
+                }
                 read?;
+                if self.silent > MOST_SILENT {
+                    return Err(ElevenLabsError::Protocol("its lines have no sound".to_owned()));
+                }
             }
-            Shape::WholeRaw(whole) | Shape::WholeJson(whole) if whole.len() + bytes.len() <= LONGEST_ANSWER => {
+            Shape::WholeRaw(whole) | Shape::WholeJson(whole) => {
+                if whole.len() + bytes.len() > LONGEST_ANSWER {
+                    return Err(ElevenLabsError::Protocol("the answer has no end".to_owned()));
+                }
                 whole.extend_from_slice(&bytes);
-            }
-            Shape::WholeRaw(_) | Shape::WholeJson(_) => {
-                return Err(ElevenLabsError::Protocol("the answer has no end".to_owned()));
+                // The sound is read at the end. Until then, white space is what keeps a connection alive, and all else counts.
+                if !bytes.trim_ascii().is_empty() {
+                    self.chunks.heard();
+                }
             }
         }
         Ok(())
@@ -178,7 +188,7 @@ impl SpeechBody {
             Shape::Raw => {}
             Shape::Lines(lines) => {
                 if let Some(line) = lines.finish() {
-                    let piece = timed::parse(&line)?;
+                    let piece = timed::parse(&line, self.reporter.api_key())?;
                     self.piece(piece);
                 }
             }
@@ -187,7 +197,7 @@ impl SpeechBody {
                 self.piece(piece);
             }
             Shape::WholeJson(whole) => {
-                let piece = timed::parse(&std::mem::take(whole))?;
+                let piece = timed::parse(&std::mem::take(whole), self.reporter.api_key())?;
                 self.piece(piece);
             }
         }
@@ -197,6 +207,7 @@ impl SpeechBody {
 
     fn piece(&mut self, piece: Piece) {
         if !piece.audio.is_empty() {
+            self.chunks.heard();
             self.reporter.received(piece.audio.len());
             self.totals.chunks += 1;
             self.totals.bytes += piece.audio.len() as u64;
@@ -212,25 +223,44 @@ fn raw(audio: Bytes) -> Piece {
 /// The bytes of a body, with a limit on every silence.
 struct Chunks {
     response: Response,
-    /// When the first byte is due; `None` once it has come.
-    first_byte: Option<Instant>,
-    stall: Duration,
+    limits: Limits,
+    /// Whether there was sound.
+    begun: bool,
+    /// How much longer there may be none.
+    left: Duration,
+}
+
+/// How long there may be no sound, whatever else comes.
+#[derive(Clone, Copy)]
+pub(super) struct Limits {
+    /// When the first sound is due.
+    pub(super) due: Instant,
+    /// How long after the request that is.
+    pub(super) first: Duration,
+    /// The longest silence after it. Only waiting counts: a listener may take his time.
+    pub(super) stall: Duration,
 }
 
 impl Chunks {
     async fn next(&mut self) -> Option<Result<Bytes, ElevenLabsError>> {
-        let begun = Instant::now();
-        let (what, due) = match self.first_byte {
-            Some(due) => ("first sound", due),
-            None => ("further sound", begun + self.stall),
+        let Limits { due, first, stall } = self.limits;
+        let since = Instant::now();
+        let (what, due, after) = match self.begun {
+            false => ("first sound", due, first),
+            true => ("further sound", since + self.left, stall),
         };
-        match timeout_at(due, self.response.chunk()).await {
-            Ok(Ok(bytes)) => {
-                self.first_byte = None;
-                bytes.map(Ok)
-            }
+        let read = timeout_at(due, self.response.chunk()).await;
+        self.left = self.left.saturating_sub(since.elapsed());
+        match read {
+            Ok(Ok(bytes)) => bytes.map(Ok),
             Ok(Err(error)) => Some(Err(ElevenLabsError::Lost(error.without_url().into()))),
-            Err(_) => Some(Err(ElevenLabsError::Timeout { what, after: due.duration_since(begun) })),
+            Err(_) => Some(Err(ElevenLabsError::Timeout { what, after })),
         }
+    }
+
+    /// There was sound.
+    fn heard(&mut self) {
+        self.begun = true;
+        self.left = self.limits.stall;
     }
 }

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{
     HttpRequest, Piece, SpeechBody,
-    body::{ResponseInfo, Shape},
+    body::{Limits, ResponseInfo, Shape},
     patience::Patience,
     report::Reporter,
     timed::Lines,
@@ -177,7 +177,8 @@ impl HttpClient {
         if matches!(shape, Shape::Raw | Shape::WholeRaw(_)) {
             check_sound(&response)?;
         }
-        let mut body = SpeechBody::new(response, shape, deadline, self.stall, reporter.clone());
+        let limits = Limits { due: deadline, first: self.first_byte, stall: self.stall };
+        let mut body = SpeechBody::new(response, shape, limits, reporter.clone());
         let mut silent = Vec::new();
         // Only sound counts as a beginning: until then, asking again harms nobody.
         let first = loop {

@@ -25,6 +25,11 @@ impl Reporter {
         Self { events: events.clone(), id: id.to_owned(), begun: Instant::now(), api_key: api_key.clone() }
     }
 
+    /// What must not be told.
+    pub(super) fn api_key(&self) -> &ApiKey {
+        &self.api_key
+    }
+
     pub(super) fn sent(&self, attempt: usize, chars: usize) {
         self.events.http_request_start(&self.id, attempt, chars);
     }

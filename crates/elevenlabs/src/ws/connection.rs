@@ -52,6 +52,8 @@ pub(super) struct Shared {
     pub close_timeout: Duration,
     /// How long the socket may be without text.
     pub longest_idle: Duration,
+    /// How much may wait for the listener of each utterance, in bytes.
+    pub room: usize,
 }
 
 /// What a new socket has to be told.
@@ -61,6 +63,7 @@ pub(super) struct Options {
     pub key: ApiKey,
     pub close_timeout: Duration,
     pub longest_idle: Duration,
+    pub room: usize,
     pub events: Events,
 }
 
@@ -80,12 +83,12 @@ impl WsConnection {
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        let Options { number, endpoint, key, close_timeout, longest_idle, events } = options;
+        let Options { number, endpoint, key, close_timeout, longest_idle, room, events } = options;
         let single = endpoint == WsEndpoint::Single;
         let (commands, receiver) = mpsc::channel(COMMANDS);
         let (sender, lost) = watch::channel(None);
         let (abandoned, proven) = (Notify::new(), AtomicBool::new(false));
-        let shared = Arc::new(Shared { number, abandoned, proven, close_timeout, longest_idle });
+        let shared = Arc::new(Shared { number, abandoned, proven, close_timeout, longest_idle, room });
         let task = Task::new(Socket::new(stream).await, single, receiver, Arc::clone(&shared), sender);
         tokio::spawn(task.run(key, events.clone()));
         Self { single, commands, shared, lost, contexts: AtomicU64::new(1), events }
@@ -136,6 +139,8 @@ impl Connection for WsConnection {
 
     async fn close(&self) {
         let _ = self.commands.send(Command::Close).await;
-        self.commands.closed().await;
+        // The task drops its end when it is over, which is later than the reason is told.
+        let mut lost = self.lost.clone();
+        while lost.changed().await.is_ok() {}
     }
 }

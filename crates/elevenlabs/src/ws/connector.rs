@@ -20,7 +20,7 @@ use tokio_tungstenite::tungstenite::handshake::{client::generate_key, derive_acc
 
 use super::{
     connection::{Options, WsConnection},
-    script,
+    context, script,
 };
 use crate::{
     config::{ElevenLabsSettings, WsEndpoint},
@@ -171,6 +171,7 @@ impl Connector for WsConnector {
             key: settings.api_key.clone(),
             close_timeout: Duration::from_secs_f64(settings.ws_context_close_timeout_sec),
             longest_idle: Duration::from_secs(settings.ws_inactivity_timeout.into()).mul_f64(LONGEST_IDLE),
+            room: context::room(key.format),
             events: self.events.clone(),
         };
         Ok(WsConnection::start(upgraded, options).await)

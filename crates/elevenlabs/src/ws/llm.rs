@@ -123,37 +123,26 @@ impl Pump {
         let audio = self.audio.clone();
         let mut ready: Option<AudioChunk> = None;
         loop {
-            if let Err(error) = self.catch_up(&mut utterance).await {
-                utterance.recover(error).await?;
-                continue;
-            }
-            let outcome = tokio::select! {
+            self.catch_up(&mut utterance).await;
+            tokio::select! {
                 place = audio.reserve(), if ready.is_some() => {
                     if let (Ok(place), Some(chunk)) = (place, ready.take()) {
                         place.send(Ok(chunk));
                     }
-                    Ok(())
                 }
                 chunk = utterance.next(), if ready.is_none() => match chunk {
-                    Some(Ok(chunk)) => {
-                        ready = Some(chunk);
-                        Ok(())
+                    Some(Ok(chunk)) => ready = Some(chunk),
+                    Some(Err(error)) => {
+                        utterance.recover(error).await?;
+                        self.said = Instant::now();
                     }
-                    Some(Err(error)) => Err(error),
                     None => return Ok(()),
                 },
-                text = next(&mut self.text) => {
-                    self.take(text);
-                    Ok(())
-                }
+                text = next(&mut self.text) => self.take(text),
                 () = sleep_until(self.said + self.keep_alive), if self.text.is_some() => {
                     self.said = Instant::now();
-                    utterance.keep_alive().await
+                    utterance.keep_alive().await;
                 }
-            };
-            if let Err(error) = outcome {
-                utterance.recover(error).await?;
-                self.said = Instant::now();
             }
         }
     }
@@ -187,23 +176,25 @@ impl Pump {
     }
 
     /// Passes on to the service what has come.
-    async fn catch_up(&mut self, utterance: &mut Utterance) -> Result<(), ElevenLabsError> {
+    async fn catch_up(&mut self, utterance: &mut Utterance) {
         while let Some(phrase) = self.phrases.next() {
             self.said = Instant::now();
-            utterance.push_text(&phrase, false).await?;
+            utterance.push_text(&phrase, false).await;
         }
         let finished = self.text.is_none() && !utterance.finished();
         if !self.flush && !finished {
-            return Ok(());
+            return;
         }
         self.said = Instant::now();
         match self.phrases.rest() {
-            Some(rest) => utterance.push_text(&rest, true).await?,
-            None if self.flush => utterance.flush().await?,
+            Some(rest) => utterance.push_text(&rest, true).await,
+            None if self.flush => utterance.flush().await,
             None => {}
         }
         self.flush = false;
-        if finished { utterance.finish().await } else { Ok(()) }
+        if finished {
+            utterance.finish().await;
+        }
     }
 }
 

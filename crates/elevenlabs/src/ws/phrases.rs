@@ -1,5 +1,7 @@
 //! Where text that comes in pieces may be cut.
 
+use evervoice_core::tts::speakable;
+
 /// A phrase that ends with a comma or the like must be this long, in characters: shorter ones sound chopped.
 const SHORTEST_CLAUSE: usize = 40;
 /// A phrase without any mark is cut at a word when it is this long, in characters.
@@ -33,7 +35,7 @@ impl Phrases {
     /// All that is left, if there is anything to say in it.
     pub fn rest(&mut self) -> Option<String> {
         let rest = std::mem::take(&mut self.held);
-        if rest.contains(char::is_alphanumeric) {
+        if speakable(&rest) {
             return Some(rest);
         }
         self.held = rest;
@@ -49,7 +51,7 @@ impl Phrases {
                 return Some(at + char.len_utf8());
             }
             if !char.is_whitespace() {
-                spoken |= char.is_alphanumeric();
+                spoken |= speakable(char.encode_utf8(&mut [0; 4]));
                 // Quotes and brackets stand between a mark and the white space that makes it one.
                 if !matches!(char, '"' | '\'' | '»' | '”' | '’' | ')' | ']') {
                     mark = Some(char);
@@ -130,5 +132,12 @@ mod tests {
         assert_eq!(sent(true, &["... ", "— ", "Yes. "]), ["... — Yes. "]);
         assert_eq!(sent(true, &["Yes. ", "!! "]), ["Yes. "]);
         assert_eq!(sent(false, &["— ", "yes "]), ["— yes "]);
+    }
+
+    #[test]
+    fn signs_that_stand_for_a_word_are_words() {
+        assert_eq!(sent(false, &["5 ", "€"]), ["5 ", "€"]);
+        assert_eq!(sent(false, &["100 ", "% ", "sure"]), ["100 ", "% ", "sure"]);
+        assert_eq!(sent(true, &["Which sign? ", "€.\n"]), ["Which sign? ", "€.\n"]);
     }
 }

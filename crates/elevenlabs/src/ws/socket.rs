@@ -75,7 +75,9 @@ impl Lost {
                 Self::Told(ErrorMessage { error: masked(error), message: masked(message) })
             }
             Self::Closed { code, reason } => Self::Closed { code, reason: masked(reason) },
-            other => other,
+            // It may quote what was sent.
+            Self::Nonsense(what) => Self::Nonsense(masked(what)),
+            other @ (Self::Failed(_) | Self::ByUs) => other,
         }
     }
 }
@@ -125,18 +127,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         Pin::new(&mut self.ws).start_send(message).map_err(lost)
     }
 
-    /// Sends what was written and, if `reading`, reads: both at the same time, as a far end that is not read may not read either.
-    /// Cancel safe.
-    pub async fn step(&mut self, reading: bool) -> Result<Step, Lost> {
+    /// Sends what was written and reads: both at the same time, as a far end that is not read may not read either. Cancel safe.
+    pub async fn step(&mut self) -> Result<Step, Lost> {
         poll_fn(|cx| {
             if self.unsent
                 && let Poll::Ready(flushed) = Pin::new(&mut self.ws).poll_flush(cx)
             {
                 self.unsent = false;
                 return Poll::Ready(flushed.map(|()| Step::Flushed).map_err(lost));
-            }
-            if !reading {
-                return Poll::Pending;
             }
             Pin::new(&mut self.ws).poll_next(cx).map(|message| match message {
                 Some(Ok(Message::Close(frame))) => Err(match frame {
@@ -156,7 +154,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         let normal = CloseFrame { code: CloseCode::Normal, reason: "".into() };
         // An error here means that it is closed already.
         let _ = self.write(Message::Close(Some(normal)));
-        let _ = timeout(CLOSING, async { while self.step(true).await.is_ok() {} }).await;
+        let _ = timeout(CLOSING, async { while self.step().await.is_ok() {} }).await;
     }
 }
 

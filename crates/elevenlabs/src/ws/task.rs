@@ -24,7 +24,8 @@ use crate::{
 /// An utterance that the service is not done with.
 struct Entry {
     id: String,
-    queue: Queue,
+    /// `None` when it was full: that utterance has failed.
+    queue: Option<Queue>,
     slot: Slot,
     /// Whether the service knows that no more text comes.
     closed: bool,
@@ -32,7 +33,14 @@ struct Entry {
     due: Option<Instant>,
 }
 
-/// The task of one socket.
+impl Entry {
+    /// Whether nobody listens any more.
+    fn abandoned(&self) -> bool {
+        self.queue.as_ref().is_none_or(Queue::abandoned)
+    }
+}
+
+/// The task of one socket. It never waits for a listener: all others would wait with it.
 pub(super) struct Task<S> {
     socket: Socket<S>,
     single: bool,
@@ -40,8 +48,6 @@ pub(super) struct Task<S> {
     shared: Arc<Shared>,
     lost: watch::Sender<Option<Lost>>,
     entries: Vec<Entry>,
-    /// What its queue had no room for. Until it has, the socket is not read: sound is never dropped.
-    stuck: Option<(Queue, Item)>,
     pings: Vec<oneshot::Sender<()>>,
     /// When text was last sent, from which the service counts how long the socket is idle.
     said: Instant,
@@ -55,17 +61,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Task<S> {
         shared: Arc<Shared>,
         lost: watch::Sender<Option<Lost>>,
     ) -> Self {
-        Self {
-            socket,
-            single,
-            commands,
-            shared,
-            lost,
-            entries: vec![],
-            stuck: None,
-            pings: vec![],
-            said: Instant::now(),
-        }
+        Self { socket, single, commands, shared, lost, entries: vec![], pings: vec![], said: Instant::now() }
     }
 
     /// Serves the socket until it is lost or closed.
@@ -82,8 +78,10 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Task<S> {
         // First the reason, then the ends of the queues: whoever sees the end looks for the reason.
         self.lost.send_replace(Some(lost));
         self.entries.clear();
-        self.stuck = None;
         self.pings.clear();
+        // Whoever still wants something hears of it now, not when the closing handshake is over.
+        self.commands.close();
+        while self.commands.try_recv().is_ok() {}
         self.socket.close().await;
     }
 
@@ -96,34 +94,22 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Task<S> {
         };
         let unsent = self.socket.unsent();
         tokio::select! {
-            () = room(self.stuck.as_ref()) => self.unstick(),
-            step = self.socket.step(self.stuck.is_none()) => match step? {
+            step = self.socket.step() => match step? {
                 Step::Flushed => {}
                 Step::Message(message) => self.received(message)?,
             },
             command = self.commands.recv(), if !unsent => self.command(command.unwrap_or(Command::Close))?,
             () = self.shared.abandoned.notified() => {}
-            () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() && self.stuck.is_none() => self.give_up()?,
+            () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => self.give_up()?,
         }
         Ok(())
-    }
-
-    fn unstick(&mut self) {
-        if let Some((queue, item)) = self.stuck.take() {
-            self.stuck = queue.offer(item).map(|item| (queue, item));
-        }
-        // While nothing was read, nobody could say anything.
-        let due = self.due();
-        for entry in self.entries.iter_mut().filter(|entry| entry.due.is_some()) {
-            entry.due = Some(due);
-        }
     }
 
     fn command(&mut self, command: Command) -> Result<(), Lost> {
         match command {
             Command::Open { queue, .. } if queue.abandoned() => {}
             Command::Open { id, queue, slot, messages } => {
-                self.entries.push(Entry { id, queue, slot, closed: false, due: None });
+                self.entries.push(Entry { id, queue: Some(queue), slot, closed: false, due: None });
                 self.write(messages)?;
             }
             Command::Say { id, messages, close } => {
@@ -133,8 +119,6 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Task<S> {
                     self.write(messages)?;
                 }
             }
-            // It is alive: it has sent more than is taken.
-            Command::Ping(answer) if self.stuck.is_some() => drop(answer.send(())),
             Command::Ping(answer) => {
                 self.pings.push(answer);
                 self.socket.write(Message::Ping("alive?".into()))?;
@@ -173,7 +157,9 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Task<S> {
                     self.deliver(&id, Err(Failed::Told(told)));
                     self.entry(&id).into_iter().for_each(|entry| entry.closed = true);
                 }
-                _ => return Err(Lost::Told(told)),
+                _ if self.single || message.context.is_none() => return Err(Lost::Told(told)),
+                // Of an utterance that is over; the others go on.
+                _ => {}
             }
             return Ok(());
         }
@@ -205,8 +191,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Task<S> {
         let due = self.due();
         if let Some(entry) = self.entry(id) {
             entry.due = entry.due.map(|_| due);
-            let queue = entry.queue.clone();
-            self.stuck = queue.offer(item).map(|item| (queue, item));
+            entry.queue.take_if(|queue| !queue.offer(item));
         }
     }
 
@@ -214,11 +199,11 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Task<S> {
     fn end_abandoned(&mut self) -> Result<(), Lost> {
         if self.single {
             // Nobody else is on the socket; the pool closes it when the place is free.
-            self.entries.retain(|entry| !entry.queue.abandoned());
+            self.entries.retain(|entry| !entry.abandoned());
             return Ok(());
         }
         let due = self.due();
-        for entry in self.entries.iter_mut().filter(|entry| entry.due.is_none() && entry.queue.abandoned()) {
+        for entry in self.entries.iter_mut().filter(|entry| entry.due.is_none() && entry.abandoned()) {
             entry.due = Some(due);
             if std::mem::replace(&mut entry.closed, true) {
                 continue;
@@ -244,13 +229,5 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Task<S> {
 
     fn due(&self) -> Instant {
         Instant::now() + self.shared.close_timeout
-    }
-}
-
-/// Waits until what is stuck can go on.
-async fn room(stuck: Option<&(Queue, Item)>) {
-    match stuck {
-        Some((queue, item)) => queue.room(item).await,
-        None => std::future::pending().await,
     }
 }

@@ -4,8 +4,11 @@ use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use base64::{Engine, engine::general_purpose::STANDARD};
-use evervoice_core::pool::{Capacity, Connection, Connector, Pool, PoolConfig, Slot};
-use futures_util::{SinkExt, StreamExt};
+use evervoice_core::{
+    pool::{Capacity, Connection, Connector, Pool, PoolConfig, Slot},
+    tts::ProviderFailure,
+};
+use futures_util::{FutureExt, SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::{
     io::DuplexStream,
@@ -20,10 +23,11 @@ use tokio_tungstenite::{
 use super::{
     connection::{Options, WsConnection},
     context::{Context, Sound},
+    socket::Lost,
 };
 use crate::{config::WsEndpoint, error::ElevenLabsError, events::Events, protocol::ClientMessage};
 
-type Far = WebSocketStream<DuplexStream>;
+pub(super) type Far = WebSocketStream<DuplexStream>;
 
 /// Opens sockets to the other end of a channel.
 struct InMemory {
@@ -35,6 +39,8 @@ struct InMemory {
 const HOUR: Duration = Duration::from_secs(3600);
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 const LONGEST_IDLE: Duration = Duration::from_secs(16);
+/// Room in the queue of an utterance.
+const ROOM: usize = 16 << 20;
 
 #[async_trait]
 impl Connector for InMemory {
@@ -52,6 +58,7 @@ impl Connector for InMemory {
             key: "secret".into(),
             close_timeout: CLOSE_TIMEOUT,
             longest_idle: LONGEST_IDLE,
+            room: ROOM,
             events: Events::unregistered(),
         };
         Ok(WsConnection::start(near, options).await)
@@ -62,31 +69,32 @@ impl Connector for InMemory {
     }
 }
 
-struct Bench {
+pub(super) struct Bench {
     pool: Pool<InMemory>,
     far: mpsc::Receiver<Far>,
 }
 
 impl Bench {
-    fn new(endpoint: WsEndpoint) -> Self {
+    pub fn new(endpoint: WsEndpoint) -> Self {
         let (sender, far) = mpsc::channel(8);
         let config = PoolConfig { ready: 0, max_idle: Duration::from_secs(3600), ..PoolConfig::default() };
         Self { pool: Pool::start(InMemory { far: sender, endpoint }, config, Arc::new(())), far }
     }
 
     async fn open(&self) -> (Arc<WsConnection>, Context) {
+        self.open_with("Hi. ").await
+    }
+
+    /// Begins an utterance with `text` as its only message.
+    pub async fn open_with(&self, text: &str) -> (Arc<WsConnection>, Context) {
         let (connection, slot) = self.pool.acquire(&()).await.unwrap().into_parts();
-        let context = connection
-            .open(slot, |context| {
-                vec![context.encode(ClientMessage::Text { text: "Hi. ", try_trigger_generation: false, flush: true })]
-            })
-            .await
-            .unwrap();
+        let message = ClientMessage::Text { text, try_trigger_generation: false, flush: true };
+        let context = connection.open(slot, |context| vec![context.encode(message)]).await.unwrap();
         (connection, context)
     }
 
     /// The far end, when it has got the first words of so many utterances: before that it has nothing to say to them.
-    async fn far(&mut self, utterances: usize) -> Far {
+    pub async fn far(&mut self, utterances: usize) -> Far {
         let mut far = self.far.recv().await.unwrap();
         for _ in 0..utterances {
             said(&mut far).await.unwrap();
@@ -100,7 +108,7 @@ impl Bench {
 }
 
 /// The next message of the client that is text; `None` when it closes.
-async fn said(far: &mut Far) -> Option<Value> {
+pub(super) async fn said(far: &mut Far) -> Option<Value> {
     let said = async {
         while let Some(Ok(message)) = far.next().await {
             if let Message::Text(text) = message {
@@ -117,58 +125,56 @@ async fn heard(context: &mut Context) -> Sound {
     timeout(HOUR, context.next()).await.expect("nothing ever comes").unwrap()
 }
 
-fn sound(context: &str, bytes: &[u8]) -> Message {
+pub(super) fn sound(context: &str, bytes: &[u8]) -> Message {
     Message::text(json!({"contextId": context, "audio": STANDARD.encode(bytes), "isFinal": null}).to_string())
 }
 
-fn last(context: &str) -> Message {
+pub(super) fn last(context: &str) -> Message {
     Message::text(json!({"contextId": context, "audio": null, "isFinal": true}).to_string())
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_full_queue_stops_the_reading_and_loses_nothing() {
+async fn one_that_does_not_listen_holds_up_nobody_and_loses_nothing() {
     let mut bench = Bench::new(WsEndpoint::Multi);
-    let (connection, mut context) = bench.open().await;
-    let mut far = bench.far(1).await;
-    const PIECES: u8 = 12;
-    let mut sending = tokio::spawn(async move {
-        for piece in 0..PIECES {
-            far.send(sound("1", &vec![piece; 1 << 20])).await.unwrap();
-        }
-        far.send(last("1")).await.unwrap();
-        far
-    });
-    assert!(timeout(Duration::from_secs(60), &mut sending).await.is_err(), "12 MiB do not fit into the queue");
-    timeout(Duration::from_secs(1), connection.ping()).await.unwrap().unwrap();
+    let (_, mut slow) = bench.open().await;
+    let (_, mut other) = bench.open().await;
+    let mut far = bench.far(2).await;
+    const PIECES: u8 = 15;
     for piece in 0..PIECES {
-        assert_eq!(heard(&mut context).await.bytes, vec![piece; 1 << 20]);
+        far.send(sound("1", &vec![piece; 1 << 20])).await.unwrap();
     }
-    assert!(heard(&mut context).await.last);
-    sending.await.unwrap();
+    far.send(last("1")).await.unwrap();
+    far.send(sound("2", &[1, 2])).await.unwrap();
+    assert_eq!(timeout(Duration::from_secs(1), heard(&mut other)).await.unwrap().bytes, [1, 2]);
+    for piece in 0..PIECES {
+        assert_eq!(heard(&mut slow).await.bytes, vec![piece; 1 << 20]);
+    }
+    assert!(heard(&mut slow).await.last);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_listener_that_leaves_a_full_queue_sets_the_socket_free() {
+async fn too_much_sound_fails_its_own_utterance_openly() {
     let mut bench = Bench::new(WsEndpoint::Multi);
-    let (connection, context) = bench.open().await;
-    let mut far = bench.far(1).await;
-    let sending = tokio::spawn(async move {
-        for _ in 0..12 {
-            far.send(sound("1", &vec![0; 1 << 20])).await.unwrap();
-        }
-        far
-    });
-    sleep(Duration::from_secs(1)).await;
-    drop(context);
-    let mut far = timeout(Duration::from_secs(1), sending).await.unwrap().unwrap();
-    assert_eq!(said(&mut far).await.unwrap(), json!({"context_id": "1", "close_context": true}));
-    far.send(last("1")).await.unwrap();
-    // Whoever comes next on the same socket is served.
-    let (same, mut context) = bench.open().await;
-    assert!(Arc::ptr_eq(&connection, &same));
-    said(&mut far).await.unwrap();
+    let (connection, mut slow) = bench.open().await;
+    let (_, mut other) = bench.open().await;
+    let mut far = bench.far(2).await;
+    for _ in 0..20 {
+        far.send(sound("1", &vec![7; 1 << 20])).await.unwrap();
+    }
     far.send(sound("2", &[1, 2])).await.unwrap();
-    assert_eq!(heard(&mut context).await.bytes, [1, 2]);
+    assert_eq!(heard(&mut other).await.bytes, [1, 2]);
+    assert_eq!(said(&mut far).await.unwrap(), json!({"context_id": "1", "close_context": true}), "as if it had left");
+    for _ in 0..15 {
+        assert_eq!(heard(&mut slow).await.bytes, vec![7; 1 << 20], "what waited is heard");
+    }
+    let error = slow.next().await.unwrap_err();
+    assert_eq!(error.failure(), ProviderFailure::Broken);
+    assert_eq!(bench.in_use(), 2);
+    far.send(last("1")).await.unwrap();
+    far.send(last("2")).await.unwrap();
+    assert!(heard(&mut other).await.last);
+    assert_eq!(bench.in_use(), 0);
+    assert!(connection.closed().now_or_never().is_none());
 }
 
 #[tokio::test(start_paused = true)]
@@ -225,13 +231,48 @@ async fn an_error_of_a_context_is_its_own_and_without_one_is_everyones() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_error_of_an_utterance_that_is_over_is_nobodys() {
+    let mut bench = Bench::new(WsEndpoint::Multi);
+    let (_, mut first) = bench.open().await;
+    let (_, mut second) = bench.open().await;
+    let mut far = bench.far(2).await;
+    far.send(last("1")).await.unwrap();
+    assert!(heard(&mut first).await.last);
+    far.send(Message::text(r#"{"contextId":"1","error":"internal_error","message":"no"}"#)).await.unwrap();
+    far.send(sound("2", &[1])).await.unwrap();
+    assert_eq!(heard(&mut second).await.bytes, [1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_asks_a_lost_socket_is_told_before_it_is_closed() {
+    let mut bench = Bench::new(WsEndpoint::Multi);
+    let (connection, context) = bench.open().await;
+    let mut far = bench.far(1).await;
+    far.send(Message::text("{")).await.unwrap();
+    connection.closed().await;
+    // The far end takes no part in the closing handshake.
+    let lost = Instant::now();
+    context.send(vec![context.encode(ClientMessage::Flush)]).await;
+    assert!(connection.ping().await.is_err());
+    assert_eq!(lost.elapsed(), Duration::ZERO);
+    connection.close().await;
+    assert!(lost.elapsed() > Duration::ZERO, "closed is when the handshake is over");
+}
+
+#[test]
+fn no_reason_holds_the_key() {
+    let lost = Lost::Nonsense("expected value, got secret".into()).without(&"secret".into());
+    assert_eq!(lost.to_string(), "it sent nonsense: expected value, got ***");
+}
+
+#[tokio::test(start_paused = true)]
 async fn nothing_is_said_to_a_context_that_is_over() {
     let mut bench = Bench::new(WsEndpoint::Multi);
     let (_, mut context) = bench.open().await;
     let mut far = bench.far(1).await;
     far.send(last("1")).await.unwrap();
     assert!(heard(&mut context).await.last);
-    context.send(vec![context.encode(ClientMessage::Flush)]).await.unwrap();
+    context.send(vec![context.encode(ClientMessage::Flush)]).await;
     drop(context);
     let next = timeout(Duration::from_secs(1), said(&mut far)).await;
     assert!(next.is_err(), "{next:?}: it would open the context again");
@@ -270,7 +311,7 @@ async fn a_far_end_that_does_not_read_does_not_stop_the_sound() {
     // More text than the network takes, then sound the other way.
     let text = "word ".repeat(100_000);
     let message = ClientMessage::Text { text: &text, try_trigger_generation: false, flush: false };
-    context.send(vec![context.encode(message)]).await.unwrap();
+    context.send(vec![context.encode(message)]).await;
     sleep(Duration::from_secs(1)).await;
     far.send(sound("1", &[7; 100_000])).await.unwrap();
     assert_eq!(heard(&mut context).await.bytes.len(), 100_000);

@@ -7,10 +7,11 @@
 //! | heard | over | the service says so, or keeps silent for [`GRACE`] |
 //!
 //! Where there are no alignments, nobody knows when all has been heard but the service, which says so when its context is
-//! closed: at the first sound when the text was whole, otherwise at the first sound or silence after the end of the text.
+//! closed: at the first sound when the text was whole, otherwise at sound that comes [`SETTLED`] after the text, or at silence.
 //!
-//! An error ends every state, but nobody is told of one once all was heard. When a socket that had waited in the pool fails
-//! before the first sound, [`Utterance::recover`] says all again on a fresh one; later nothing is ever said again.
+//! An error ends every state, but nobody is told of one once all was heard. Only [`Utterance::next`] tells errors, after the
+//! sound that came before them. When a socket that had waited in the pool fails before the first sound,
+//! [`Utterance::recover`] says all again on a fresh one; later nothing is ever said again.
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
@@ -27,6 +28,10 @@ use crate::{decode::Decoder, error::ElevenLabsError, events::Totals, protocol::C
 
 /// How long to wait for the word that it is over when all has been heard. Its listener has all the sound by then.
 const GRACE: Duration = Duration::from_secs(1);
+
+/// How long after a text the end of its context cannot overtake it: it was seen to within some ms.
+const SETTLED: Duration = Duration::from_millis(100);
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Waiting,
@@ -54,9 +59,12 @@ pub(super) struct Utterance {
     closed: bool,
     /// Text messages sent.
     texts: u64,
+    /// When the last of them was, or the last wish for the sound of all.
+    said: Instant,
     ready: VecDeque<AudioChunk>,
     /// When something must have come.
     due: Option<Instant>,
+    /// When the first text was sent.
     began: Instant,
     totals: Totals,
 }
@@ -64,9 +72,14 @@ pub(super) struct Utterance {
 impl Utterance {
     /// Sends `text`: all of it, or when not `whole` its first piece.
     pub async fn begin(line: Arc<Line>, order: Order, text: &str, whole: bool) -> Result<Self, ElevenLabsError> {
-        let began = Instant::now();
         let opening = Opening { line: &line, order: &order, text, finished: whole, flush: whole };
         let place = opening.place().await.map_err(|error| line.told(&order.request_id, error))?;
+        Ok(Self::on(line, order, place, text, whole))
+    }
+
+    /// In a place where `text` was sent just now.
+    fn on(line: Arc<Line>, order: Order, place: Place, text: &str, whole: bool) -> Self {
+        let now = Instant::now();
         let auto_mode = line.settings.ws_auto_mode;
         let mut utterance = Self {
             line,
@@ -80,13 +93,14 @@ impl Utterance {
             awaited: whole || auto_mode,
             closed: false,
             texts: 0,
+            said: now,
             ready: VecDeque::new(),
             due: None,
-            began,
+            began: now,
             totals: Totals::default(),
         };
         utterance.sent(text);
-        Ok(utterance)
+        utterance
     }
 
     /// Samples per second of the chunks, in Hz.
@@ -99,51 +113,41 @@ impl Utterance {
         self.finished
     }
 
-    /// Sends a further piece of text, and with `flush` asks for the sound of all so far. After an error it is part of what
-    /// [`Self::recover`] says.
-    ///
-    /// # Errors
-    /// [`ElevenLabsError`]: the socket is gone.
-    pub async fn push_text(&mut self, text: &str, flush: bool) -> Result<(), ElevenLabsError> {
+    /// Sends a further piece of text, and with `flush` asks for the sound of all so far. Where the socket is gone, it is part of
+    /// what [`Self::recover`] says.
+    pub async fn push_text(&mut self, text: &str, flush: bool) {
         self.text.push_str(text);
         self.place.aligned.append(text);
         self.awaited = flush || self.line.settings.ws_auto_mode;
-        self.place.context.send(vec![script::text(&self.place.context, text, false, flush)]).await?;
+        self.place.context.send(vec![script::text(&self.place.context, text, false, flush)]).await;
         self.sent(text);
-        Ok(())
     }
 
     /// Asks for the sound of all text so far.
-    ///
-    /// # Errors
-    /// [`ElevenLabsError`]: the socket is gone.
-    pub async fn flush(&mut self) -> Result<(), ElevenLabsError> {
+    pub async fn flush(&mut self) {
         self.awaited = true;
-        self.place.context.send(vec![self.place.context.encode(ClientMessage::Flush)]).await?;
+        self.place.context.send(vec![self.place.context.encode(ClientMessage::Flush)]).await;
+        self.said = Instant::now();
         self.wait_on();
-        Ok(())
     }
 
     /// No more text will come.
-    ///
-    /// # Errors
-    /// [`ElevenLabsError`]: the socket is gone.
-    pub async fn finish(&mut self) -> Result<(), ElevenLabsError> {
+    pub async fn finish(&mut self) {
         self.finished = true;
         // On a socket for one utterance the end itself is a flush, and a flush would be a space more.
         if !self.place.context.single() {
-            self.flush().await?;
+            self.flush().await;
         }
         self.awaited = true;
         self.close_context(false);
         self.due = None;
         self.wait_on();
-        Ok(())
     }
 
     /// Tells the service that we are still there.
-    pub async fn keep_alive(&mut self) -> Result<(), ElevenLabsError> {
-        self.place.context.send(vec![self.place.context.encode(ClientMessage::KeepAlive)]).await
+    pub async fn keep_alive(&mut self) {
+        self.line.events.ws_keepalive_ping(self.place.context.socket());
+        self.place.context.send(vec![self.place.context.encode(ClientMessage::KeepAlive)]).await;
     }
 
     /// The next chunk; `None` when all has been spoken. After an error only [`Self::recover`] goes on. Cancel safe.
@@ -178,8 +182,7 @@ impl Utterance {
         }
     }
 
-    /// After an error of [`Self::next`] or of sending: says all again on a fresh socket, if that one had waited and nothing was
-    /// heard yet.
+    /// After an error of [`Self::next`]: says all again on a fresh socket, if that one had waited and nothing was heard yet.
     ///
     /// # Errors
     /// `error` when not, or why the fresh one failed.
@@ -191,7 +194,7 @@ impl Utterance {
         let opening = Opening { line, order, text, finished: *finished, flush: *awaited };
         self.place = opening.fresh_place().await.map_err(|error| self.line.told(&self.order.request_id, error))?;
         (self.state, self.whole, self.closed, self.due) = (State::Waiting, self.finished, false, None);
-        self.texts = 0;
+        (self.texts, self.began) = (0, Instant::now());
         let text = self.text.clone();
         self.sent(&text);
         Ok(())
@@ -200,6 +203,7 @@ impl Utterance {
     /// Text is on its way.
     fn sent(&mut self, text: &str) {
         self.texts += 1;
+        self.said = Instant::now();
         let chars = text.chars().count();
         self.line.events.ws_send_text(&self.order.request_id, self.texts, chars, self.texts == 1);
         self.closed |= self.finished && self.place.context.single();
@@ -211,8 +215,9 @@ impl Utterance {
         let Sound { bytes, alignment, last } = sound;
         self.place.alive = None;
         // A frame with nothing in it is no progress.
-        let progress = !bytes.is_empty() || alignment.is_some();
-        if !bytes.is_empty() {
+        let heard = !bytes.is_empty();
+        let progress = heard || alignment.is_some();
+        if heard {
             self.line.events.ws_recv_audio(&self.order.request_id, bytes.len());
             if self.totals.chunks == 0 {
                 self.line.events.ws_first_audio(&self.order.request_id, self.began.elapsed(), bytes.len());
@@ -227,7 +232,7 @@ impl Utterance {
             self.line.events.ws_final_received(&self.order.request_id);
             return self.end();
         }
-        self.close_context(self.state == State::Speaking);
+        self.close_context(heard);
         if progress {
             self.due = None;
         }
@@ -235,12 +240,11 @@ impl Utterance {
         Ok(())
     }
 
-    /// Tells a context that no more text comes, when that cannot overtake the text: it was seen to, within ms of it.
+    /// Tells a context that no more text comes, when that cannot overtake the text.
     fn close_context(&mut self, sound: bool) {
-        // Where nobody can tell what has been heard, sound that comes after the last text is as good a sign as there is.
-        let safe = self.place.context.single()
-            || self.place.aligned.heard_all()
-            || (sound && (self.whole || self.place.aligned.text_end().is_none()));
+        // Sound says that the text has arrived, but in an utterance of several it may be that of an earlier one.
+        let settled = self.whole || (self.place.aligned.text_end().is_none() && self.said.elapsed() >= SETTLED);
+        let safe = self.place.context.single() || self.place.aligned.heard_all() || (sound && settled);
         if self.finished && !self.closed && safe {
             self.closed = self.place.context.try_close();
         }
@@ -248,18 +252,16 @@ impl Utterance {
 
     /// Whether all may have been heard, and nobody can tell: the service says so only when its context is closed.
     fn unsure(&self) -> bool {
-        let unknown = self.place.aligned.text_end().is_none();
-        self.state == State::Speaking && self.finished && !self.closed && unknown
+        self.state == State::Speaking && self.finished && !self.closed && self.place.aligned.maybe_heard_all()
     }
 
     /// Sets when something must have come, unless that is set already or nothing is due.
     fn wait_on(&mut self) {
-        let known = self.place.aligned.text_end().is_some();
-        let heard = self.place.aligned.heard_all();
-        if self.finished && heard {
+        if self.finished && self.place.aligned.heard_all() {
             self.state = State::Heard;
         }
-        let due = self.finished || (self.awaited && (self.state == State::Waiting || (known && !heard)));
+        let more = self.state == State::Waiting || !self.place.aligned.maybe_heard_all();
+        let due = self.finished || (self.awaited && more);
         if !due {
             self.due = None;
         } else if self.due.is_none() {
@@ -282,11 +284,14 @@ impl Utterance {
         if self.state == State::Heard {
             return self.end();
         }
-        if self.unsure() {
+        // On a socket for one utterance the end was due before, but it may have had no room for it then.
+        if self.unsure() || (self.finished && !self.closed && self.place.context.single()) {
             self.closed = self.place.context.try_close();
-            self.due = None;
-            self.wait_on();
-            return Ok(());
+            if self.closed {
+                self.due = None;
+                self.wait_on();
+                return Ok(());
+            }
         }
         let what = if self.state == State::Waiting { "first sound" } else { "further sound" };
         Err(ElevenLabsError::Timeout { what, after: self.patience() })
@@ -297,13 +302,19 @@ impl Utterance {
         let spent = Decoder::new(self.order.key.format)?;
         let left = std::mem::replace(&mut self.place.decoder, spent).finish()?;
         self.ready.extend(self.place.aligned.push(left, None));
-        self.place.aligned.finish().map_err(|incomplete| match self.totals.chunks {
-            0 => ElevenLabsError::Silent,
-            _ => ElevenLabsError::Incomplete { text_end: incomplete.text_end },
-        })?;
+        // Text that is still to come would never be spoken.
+        if !self.finished || self.place.aligned.finish().is_err() {
+            return Err(match self.totals.chunks {
+                0 => ElevenLabsError::Silent,
+                _ => ElevenLabsError::Incomplete { text_end: self.place.aligned.text_end() },
+            });
+        }
         self.state = State::Over;
         self.totals.elapsed = self.began.elapsed();
         self.line.events.ws_stream_end(&self.order.request_id, self.totals);
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,6 +15,7 @@ use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
+    sync::mpsc,
 };
 
 use crate::support;
@@ -88,4 +89,21 @@ pub async fn server(answer: String) -> String {
         }
     });
     format!("http://{address}")
+}
+
+/// Answers one request well, with the body that it is fed. Returns its address.
+pub async fn fed() -> (String, mpsc::Sender<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (feed, mut body) = mpsc::channel::<String>(1);
+    tokio::spawn(async move {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        let _ = socket.read(&mut vec![0; 65_536]).await;
+        let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n";
+        let mut sent = socket.write_all(head.as_bytes()).await;
+        while let (Ok(()), Some(piece)) = (sent, body.recv().await) {
+            sent = socket.write_all(piece.as_bytes()).await;
+        }
+    });
+    (format!("http://{address}"), feed)
 }

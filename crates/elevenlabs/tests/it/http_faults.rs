@@ -5,10 +5,11 @@ use std::time::{Duration, SystemTime};
 
 use elevenlabs_emulator::{Fault, Faults, Group, Trigger, decode};
 use evervoice_core::tts::{ProviderFailure, TtsProvider};
-use evervoice_elevenlabs::{ElevenLabsError, ElevenLabsSettings};
+use evervoice_elevenlabs::{ElevenLabsError, ElevenLabsSettings, http::SpeechBody};
+use tokio::sync::mpsc;
 
-use crate::http::{KEY, TEXT, client, collect, emulator, listen, provider, requests, samples, wanted};
-use crate::support::request;
+use crate::http::{KEY, TEXT, client, collect, emulator, fed, listen, provider, requests, samples, wanted};
+use crate::support::{request, within};
 
 /// What is expected of a fault.
 enum Expected {
@@ -260,5 +261,101 @@ async fn listen_to_empty(
     match client(settings).stream(&wanted(settings, TEXT)).await {
         Ok(body) => listen(body, settings.http_output_format).await,
         Err(error) => (vec![], Some(error)),
+    }
+}
+
+/// A line with sound, and lines without.
+const SOUND: &str = "{\"audio_base64\":\"AAAA\"}\n";
+const SILENT: [&str; 3] = ["\n", " ", "{\"audio_base64\":null,\"alignment\":null}\n"];
+
+/// Says it again and again, for as long as someone listens.
+fn drip(feed: mpsc::Sender<String>, what: String) {
+    tokio::spawn(async move {
+        while feed.send(what.clone()).await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    });
+}
+
+#[tokio::test]
+async fn a_body_that_drips_is_no_beginning() {
+    let (_emulator, mut settings) = emulator().await;
+    (settings.http_timeout_sec, settings.http_max_retries) = (0.3, 0);
+    for silent in SILENT {
+        let (address, feed) = fed().await;
+        settings.http_base_url = address;
+        drip(feed, silent.to_owned());
+        let client = client(&settings);
+        let error = within(client.stream_with_timestamps(&wanted(&settings, TEXT))).await.err().unwrap();
+        assert_eq!(error.to_string(), "no first sound within 300 ms", "{silent:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_drips_on_without_sound_has_stalled() {
+    let (_emulator, mut settings) = emulator().await;
+    settings.http_stall_timeout_sec = 0.3;
+    for silent in SILENT {
+        let (address, feed) = fed().await;
+        settings.http_base_url = address;
+        feed.send(SOUND.to_owned()).await.unwrap();
+        let mut body = client(&settings).stream_with_timestamps(&wanted(&settings, TEXT)).await.unwrap();
+        drip(feed, silent.to_owned());
+        let (sound, error) = within(heard(&mut body)).await;
+        assert_eq!((sound, error.to_string().as_str()), (3, "no further sound within 300 ms"), "{silent:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_has_no_sound_is_not_kept_without_end() {
+    let (_emulator, mut settings) = emulator().await;
+    settings.http_max_retries = 0;
+    let (address, feed) = fed().await;
+    settings.http_base_url = address;
+    drip(feed, SILENT[2].repeat(10_000));
+    let client = client(&settings);
+    let error = within(client.stream_with_timestamps(&wanted(&settings, TEXT))).await.err().unwrap();
+    assert!(matches!(error, ElevenLabsError::Protocol(_)), "{error}");
+}
+
+#[tokio::test]
+async fn a_listener_may_take_his_time() {
+    let (_emulator, mut settings) = emulator().await;
+    settings.http_stall_timeout_sec = 1.0;
+    let (address, feed) = fed().await;
+    settings.http_base_url = address;
+    feed.send(SOUND.to_owned()).await.unwrap();
+    let mut body = client(&settings).stream_with_timestamps(&wanted(&settings, TEXT)).await.unwrap();
+    assert_eq!(body.next().await.unwrap().unwrap().audio.len(), 3);
+    tokio::time::sleep(Duration::from_millis(1_200)).await;
+    let go_on = async {
+        feed.send(SILENT[0].to_owned()).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        feed.send(SOUND.to_owned()).await.unwrap();
+    };
+    let (piece, ()) = tokio::join!(body.next(), go_on);
+    assert_eq!(piece.unwrap().unwrap().audio.len(), 3);
+}
+
+#[tokio::test]
+async fn a_quota_that_ends_amid_the_sound_is_told_as_one() {
+    let (_emulator, mut settings) = emulator().await;
+    let (address, feed) = fed().await;
+    settings.http_base_url = address;
+    let error = r#"{"detail":{"status":"quota_exceeded","message":"This request exceeds your quota."}}"#;
+    feed.send(format!("{SOUND}{error}\n")).await.unwrap();
+    let mut body = client(&settings).stream_with_timestamps(&wanted(&settings, TEXT)).await.unwrap();
+    let (sound, error) = within(heard(&mut body)).await;
+    assert_eq!((sound, error.failure(), error.hopeless()), (3, ProviderFailure::Refused, true), "{error}");
+}
+
+/// How many bytes of sound a body has, and the error that it ends with.
+async fn heard(body: &mut SpeechBody) -> (usize, ElevenLabsError) {
+    let mut bytes = 0;
+    loop {
+        match body.next().await.expect("it ends well") {
+            Ok(piece) => bytes += piece.audio.len(),
+            Err(error) => return (bytes, error),
+        }
     }
 }

@@ -187,3 +187,27 @@ async fn a_failure_ends_the_sound_with_an_error() {
     assert!(heard.chunks.is_empty());
     assert_eq!(failure(heard.error.as_ref().unwrap()), evervoice_core::tts::ProviderFailure::Refused);
 }
+
+#[tokio::test]
+async fn sound_that_came_before_a_failure_is_heard_though_text_is_still_sent() {
+    let emulator = emulator().await;
+    let mut settings = settings(&emulator);
+    settings.pool_size = 0;
+    let provider = provider(settings);
+    let sound = Duration::from_secs(5);
+    emulator.set_faults(Faults { ws_internal_error: Some(Trigger::always().after_audio(sound)), ..Faults::default() });
+    let stream = provider.start_llm_stream(None, None, 1.0, "r1").unwrap();
+    stream.text.send("One of quite a number of sentences. ".repeat(30)).await.unwrap();
+    until("begun", || !frames(&emulator).is_empty()).await;
+    until("failed", || in_use(&provider) == 0).await;
+    // Nobody has listened yet, and the socket takes no more.
+    for _ in 0..10 {
+        stream.text.send("One more sentence. ").await.unwrap();
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    stream.text.finish();
+    let heard = within(listen(stream.audio)).await;
+    assert_eq!(heard.failure(), Some(evervoice_core::tts::ProviderFailure::Broken));
+    let samples: usize = heard.chunks.iter().map(|chunk| chunk.samples.len()).sum();
+    assert!(samples >= sound.as_secs() as usize * heard.sample_rate as usize, "{samples}");
+}

@@ -1,14 +1,15 @@
 //! The warm pool with real sockets: no handshake for a request, nobody's sound in another's, no place lost.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use elevenlabs_emulator::{Faults, Trigger};
 use evervoice_core::tts::TtsProvider;
-use evervoice_elevenlabs::config::WsEndpoint;
+use evervoice_elevenlabs::{Events, WebSocketProvider, config::WsEndpoint};
 use futures_util::{StreamExt, future::join_all};
+use prometheus_client::{encoding::text::encode, registry::Registry};
 
 use crate::support::{
-    emulator, frames, in_use, listen, provider, ready, request, settings, speak, until, upgrades, within,
+    emulator, emulator_with, frames, in_use, listen, provider, ready, request, settings, speak, until, upgrades, within,
 };
 
 #[tokio::test]
@@ -27,6 +28,27 @@ async fn a_warm_pool_costs_a_request_no_handshake() {
         emulator.set_faults(Faults::default());
         provider.close(Duration::ZERO).await;
     }
+}
+
+#[tokio::test]
+async fn the_time_to_the_first_sound_counts_from_the_text_not_from_the_handshake() {
+    let handshake = Duration::from_secs(2);
+    let slow = Faults { ws_handshake_delay: Some(Trigger::always().delay(handshake)), ..Faults::default() };
+    let emulator = emulator_with(|config| config.faults = slow).await;
+    let mut settings = settings(&emulator);
+    settings.pool_size = 0;
+    let mut registry = Registry::default();
+    let provider = WebSocketProvider::start(Arc::new(settings), Events::register(&mut registry)).unwrap();
+    assert_eq!(speak(&provider, request("Hello.")).await.unwrap().text(), "Hello.");
+    let mut metrics = String::new();
+    encode(&mut metrics, &registry).unwrap();
+    let sum = |name: &str| {
+        let line = metrics.lines().find_map(|line| line.strip_prefix(name));
+        line.and_then(|value| value.trim().parse::<f64>().ok()).unwrap_or_else(|| panic!("{name}: {metrics}"))
+    };
+    let first = sum("elevenlabs_first_audio_ms_sum{mode=\"ws\"}");
+    let connected = sum("elevenlabs_ws_handshake_ms_sum");
+    assert!(first < connected, "{first} ms, of which {connected} ms for the handshake");
 }
 
 #[tokio::test]
@@ -127,11 +149,15 @@ async fn draining_lets_utterances_end_and_takes_no_more() {
 }
 
 #[tokio::test]
-async fn a_slow_listener_holds_the_service_back_and_loses_nothing() {
+async fn a_slow_listener_holds_up_nobody_and_loses_nothing() {
     let emulator = emulator().await;
-    let provider = provider(settings(&emulator));
+    let mut settings = settings(&emulator);
+    (settings.pool_size, settings.pool_max) = (1, 1);
+    let provider = provider(settings);
     let text = "A sentence of some length that goes on and on. ".repeat(40);
     let mut stream = within(provider.speak(request(text.trim()))).await.unwrap();
+    let other = speak(&provider, request("On the same socket.")).await.unwrap();
+    assert_eq!((other.text().as_str(), upgrades(&emulator)), ("On the same socket.", 1));
     let mut samples = vec![];
     while let Some(chunk) = within(stream.chunks.next()).await {
         samples.extend(chunk.unwrap().samples);

@@ -184,6 +184,8 @@ impl Chain {
                 _ if down => Status::Down,
                 _ => Status::Degraded,
             };
+            // A pause may have ended without anybody asking.
+            self.events.breaker(link.provider.name(), *state);
             let (last, failures) = link.breaker.last_failure();
             let voices: Vec<String> = link.provider.voices().into_iter().map(|voice| voice.name).collect();
             let mut part = Part::new(status).with("breaker", state.name()).with("voices", voices);
