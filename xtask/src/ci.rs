@@ -74,8 +74,8 @@ fn check(part: Part) -> anyhow::Result<Outcome> {
             return Ok(Outcome::Passed);
         }
         Part::Conformance => {
-            conformance::conformance()?;
-            return Ok(Outcome::Passed);
+            let ran = conformance::where_possible()?;
+            return Ok(if ran { Outcome::Passed } else { Outcome::NotRun("the clients could not be installed") });
         }
         Part::Licences => return licences(),
     };
