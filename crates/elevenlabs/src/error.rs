@@ -31,6 +31,20 @@ mod verdict;
 
 type Source = Box<dyn Error + Send + Sync>;
 
+/// An error and what caused it, in one line: only the last cause of a failed connection says that a certificate is unknown.
+pub(crate) fn with_sources(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
+}
+
 /// How long to leave a service alone that is busy and does not say for how long.
 const BUSY: Duration = Duration::from_secs(1);
 
@@ -41,10 +55,10 @@ pub enum ElevenLabsError {
     #[error("the setting {0} cannot be used")]
     Setup(&'static str),
     /// No connection could be made. Look at the address, the network, and the certificates.
-    #[error("no connection: {0}")]
+    #[error("no connection: {}", with_sources(&**.0))]
     Connect(#[source] Source),
     /// A connection was lost while it was in use.
-    #[error("the connection was lost: {0}")]
+    #[error("the connection was lost: {}", with_sources(&**.0))]
     Lost(#[source] Source),
     /// Something took too long.
     #[error("no {what} within {} ms", after.as_millis())]

@@ -1,13 +1,11 @@
 //! Tells what becomes of a request.
 
-use std::error::Error;
-
 use tokio::time::Instant;
 
 use super::ResponseInfo;
 use crate::{
     api_key::ApiKey,
-    error::ElevenLabsError,
+    error::{ElevenLabsError, with_sources},
     events::{Events, Totals},
 };
 
@@ -58,20 +56,6 @@ impl Reporter {
         self.events.tts_http_error(&self.id, error.failure(), error.status(), &text);
         error
     }
-}
-
-/// An error and what caused it, in one line.
-fn with_sources(error: &ElevenLabsError) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.ends_with(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        source = cause.source();
-    }
-    text
 }
 
 #[cfg(test)]
