@@ -51,15 +51,8 @@ fn builder_with(tls: ClientConfig, variable: impl Fn(&str) -> Option<String>) ->
     proxies(variable).into_iter().fold(builder, ClientBuilder::proxy)
 }
 
-/// TLS as every client of this project speaks it, for connections that are not HTTP: the `ring` provider, TLS 1.2 and 1.3,
-/// and the roots of the operating system, or of `SSL_CERT_FILE` and `SSL_CERT_DIR`. Roots that cannot be read are left out; without
-/// any, each handshake fails with an error that names the certificate.
-///
-/// It reads certificate files each time, so make one and clone it.
-pub fn tls() -> ClientConfig {
-    tls_trusting("")
-}
-
+/// TLS as every client of this project speaks it: the `ring` provider, TLS 1.2 and 1.3, the roots of the operating system (or of
+/// `SSL_CERT_FILE` and `SSL_CERT_DIR`) and those of `pem`.
 fn tls_trusting(pem: &str) -> ClientConfig {
     let mut roots = RootCertStore::empty();
     // Unreadable certificates are left out one by one; a missing store leaves an empty set.
@@ -122,9 +115,10 @@ mod tests {
     #[tokio::test]
     async fn loopback_never_goes_through_a_proxy_and_other_hosts_do() {
         let (proxy, target) = (server("proxy"), server("target"));
-        let client = builder_with(tls(), |name| (name == "HTTP_PROXY").then(|| format!("http://127.0.0.1:{proxy}")))
-            .build()
-            .unwrap();
+        let client =
+            builder_with(tls_trusting(""), |name| (name == "HTTP_PROXY").then(|| format!("http://127.0.0.1:{proxy}")))
+                .build()
+                .unwrap();
         assert_eq!(ask(&client, "http://speech.invalid/").await, "proxy", "the proxy variable is honoured");
         for host in ["127.0.0.1", "localhost"] {
             assert_eq!(ask(&client, &format!("http://{host}:{target}/")).await, "target");
@@ -134,7 +128,7 @@ mod tests {
     #[tokio::test]
     async fn lower_case_and_no_proxy_are_honoured() {
         let proxy = server("proxy");
-        let client = builder_with(tls(), |name| match name {
+        let client = builder_with(tls_trusting(""), |name| match name {
             "all_proxy" => Some(format!("http://127.0.0.1:{proxy}")),
             "no_proxy" => Some("direct.invalid".to_owned()),
             _ => None,
@@ -149,7 +143,7 @@ mod tests {
     #[tokio::test]
     async fn a_bad_proxy_address_is_left_out() {
         let target = server("target");
-        let client = builder_with(tls(), |_| Some("::not an address::".to_owned())).build().unwrap();
+        let client = builder_with(tls_trusting(""), |_| Some("::not an address::".to_owned())).build().unwrap();
         assert_eq!(ask(&client, &format!("http://127.0.0.1:{target}/")).await, "target");
     }
 }

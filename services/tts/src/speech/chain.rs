@@ -115,7 +115,11 @@ impl Chain {
     async fn ask(&self, at: usize, request: SpeechRequest) -> Result<AudioStream, TtsError> {
         let Link { provider, breaker } = &self.links[at];
         if provider.is_local() {
-            return provider.speak(request).await;
+            let id = request.id().to_owned();
+            let spoken = provider.speak(request).await;
+            return spoken.inspect_err(|error| {
+                self.told(at, &id, error, "before");
+            });
         }
         let name = provider.name();
         let pass = breaker.pass().map_err(|(left, failure)| TtsError::Provider {
@@ -159,10 +163,15 @@ impl Chain {
 
     /// Tells of a failure. `None` when it says nothing about other requests.
     fn told(&self, at: usize, request_id: &str, error: &TtsError, when: &'static str) -> Option<ProviderFailure> {
-        let TtsError::Provider { failure, .. } = error else { return None };
         let provider = &self.links[at].provider;
-        self.events.provider_failed(request_id, provider.name(), *failure, when, error);
-        (*failure != ProviderFailure::Rejected && !provider.is_local()).then_some(*failure)
+        let failure = match error {
+            TtsError::Provider { failure, .. } => *failure,
+            TtsError::Engine(_) => ProviderFailure::Broken,
+            // The request was wrong, or we are full.
+            _ => return None,
+        };
+        self.events.provider_failed(request_id, provider.name(), failure, when, error);
+        (failure != ProviderFailure::Rejected && !provider.is_local()).then_some(failure)
     }
 
     /// Name of the provider at a place of the chain.
