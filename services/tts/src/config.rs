@@ -1,8 +1,9 @@
 //! Settings of the text-to-speech service. `configs/tts_config.yml` is their manual.
 
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use evervoice_core::{
+    audio::OutputFormat,
     config::{Mistakes, Settings},
     service::settings::{LogSettings, ServerSettings},
 };
@@ -27,6 +28,8 @@ pub struct TtsSettings {
     pub speech: SpeechSettings,
     /// The voices of this machine.
     pub local: LocalSettings,
+    /// What is rendered before anybody asks.
+    pub stock: StockSettings,
 }
 
 /// Key `provider`.
@@ -72,14 +75,91 @@ pub struct SpeechSettings {
     pub socket_queue: usize,
     /// How long a text that comes in pieces may pause, in seconds.
     pub text_timeout: f64,
-    /// How long a provider has for its first sound before the next one is asked, in seconds.
+    /// How long a provider has for its first sound before it is given up, in seconds.
     pub first_audio_timeout: f64,
+    /// After how long without a first sound the next provider starts beside it, in ms; `null` for never.
+    pub first_audio_budget_ms: Option<u64>,
+    /// How long a provider may pause in the middle of an utterance while the listener waits, in ms.
+    pub stall_ms: u64,
+    /// Longest time from the first word of a streamed text to its first phrase, in ms.
+    pub first_phrase_ms: u64,
+    /// Longest phrase, in characters.
+    pub max_phrase_chars: usize,
+    /// Phrases made ahead of the one that is heard.
+    pub phrases_ahead: usize,
+    /// After how long without more text what has come is spoken, in ms.
+    pub text_idle_ms: u64,
+    /// How far sound on a WebSocket runs ahead of the listener, in ms of sound.
+    pub lead_ms: u64,
+    /// Length of a binary message on a WebSocket, in ms of sound.
+    pub frame_ms: u64,
+    /// How long an interrupted conversation can be taken up again, in seconds.
+    pub resume_timeout: f64,
+    /// Memory for the sound of texts that are spoken again, in MiB; 0 for none.
+    pub cache_mb: u64,
     /// Failures in a row after which a provider is left alone.
     pub breaker_failures: u32,
     /// For how long, the first time, in seconds.
     pub breaker_open: f64,
     /// For how long at most, in seconds.
     pub breaker_longest: f64,
+}
+
+/// Key `stock`: phrases that are rendered at start, so that they are at hand when they are needed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StockSettings {
+    /// Whether anything is rendered.
+    pub enabled: bool,
+    /// Where the sound is kept from one start to the next; `null` for memory alone.
+    pub dir: Option<PathBuf>,
+    /// Names of the formats that it is kept in.
+    pub formats: Vec<String>,
+    /// What is said while an answer is on its way, by language and by what the caller said.
+    pub fillers: BTreeMap<String, Fillers>,
+    /// Texts that are often spoken, by language: at hand, and spoken even when nobody else can.
+    pub pinned: BTreeMap<String, Vec<String>>,
+    /// What is said when nobody can speak, by language.
+    pub outage: BTreeMap<String, String>,
+}
+
+/// Key `stock.fillers.LANGUAGE`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Fillers {
+    /// After a question.
+    pub question: Vec<String>,
+    /// After a request to do something.
+    pub request: Vec<String>,
+    /// After anything else.
+    pub hesitation: Vec<String>,
+}
+
+impl Default for StockSettings {
+    fn default() -> Self {
+        let texts = |texts: &[&str]| texts.iter().map(ToString::to_string).collect::<Vec<String>>();
+        let en = Fillers {
+            question: texts(&["Hm, let me see.", "Good question.", "One moment."]),
+            request: texts(&["Sure.", "All right.", "I will do that."]),
+            hesitation: texts(&["Hm.", "I see.", "Well."]),
+        };
+        let ru = Fillers {
+            question: texts(&["Хм, сейчас посмотрю.", "Хороший вопрос.", "Одну секунду."]),
+            request: texts(&["Конечно.", "Хорошо.", "Сейчас сделаю."]),
+            hesitation: texts(&["Хм.", "Понятно.", "Так."]),
+        };
+        let outage = [
+            ("en", "Sorry, I cannot speak right now. Please try again in a moment."),
+            ("ru", "Извините, сейчас я не могу ответить. Пожалуйста, попробуйте ещё раз чуть позже."),
+        ];
+        Self {
+            enabled: true,
+            dir: Some(PathBuf::from(evervoice_models::DEFAULT_MODELS_DIR).join("stock")),
+            formats: texts(&["pcm_16000", "ulaw_8000"]),
+            fillers: [("en".to_owned(), en), ("ru".to_owned(), ru)].into(),
+            pinned: [("en".to_owned(), Vec::new()), ("ru".to_owned(), Vec::new())].into(),
+            outage: outage.map(|(language, text)| (language.to_owned(), text.to_owned())).into(),
+        }
+    }
 }
 
 /// Key `local`.
@@ -114,6 +194,16 @@ impl Default for TtsSettings {
                 socket_queue: 16,
                 text_timeout: 20.0,
                 first_audio_timeout: 3.0,
+                first_audio_budget_ms: Some(500),
+                stall_ms: 700,
+                first_phrase_ms: 250,
+                max_phrase_chars: 250,
+                phrases_ahead: 2,
+                text_idle_ms: 500,
+                lead_ms: 400,
+                frame_ms: 40,
+                resume_timeout: 10.0,
+                cache_mb: 64,
                 breaker_failures: 3,
                 breaker_open: 5.0,
                 breaker_longest: 60.0,
@@ -125,6 +215,7 @@ impl Default for TtsSettings {
                 built_in: true,
                 default_voice: None,
             },
+            stock: StockSettings::default(),
         }
     }
 }
@@ -141,6 +232,8 @@ impl Settings for TtsSettings {
         ("TTS_PORT", "server.port"),
         ("TTS_MAX_CHARS", "speech.max_chars"),
         ("TTS_MAX_UTTERANCES", "speech.max_utterances"),
+        ("TTS_CACHE_MB", "speech.cache_mb"),
+        ("TTS_STOCK_DIR", "stock.dir"),
         ("TTS_THREADS", "local.threads"),
         ("TTS_VOICES", "local.voices"),
         ("TTS_DEFAULT_VOICE", "local.default_voice"),
@@ -160,6 +253,19 @@ impl Settings for TtsSettings {
         mistakes.range("speech.socket_queue", self.speech.socket_queue, 1..=1_000);
         mistakes.range("speech.text_timeout", self.speech.text_timeout, 0.1..=3600.0);
         mistakes.range("speech.first_audio_timeout", self.speech.first_audio_timeout, 0.1..=60.0);
+        if let Some(budget) = self.speech.first_audio_budget_ms {
+            mistakes.range("speech.first_audio_budget_ms", budget, 20..=60_000);
+        }
+        mistakes.range("speech.stall_ms", self.speech.stall_ms, 50..=60_000);
+        mistakes.range("speech.first_phrase_ms", self.speech.first_phrase_ms, 0..=10_000);
+        mistakes.range("speech.max_phrase_chars", self.speech.max_phrase_chars, 40..=2_000);
+        mistakes.range("speech.phrases_ahead", self.speech.phrases_ahead, 1..=16);
+        mistakes.range("speech.text_idle_ms", self.speech.text_idle_ms, 50..=60_000);
+        mistakes.range("speech.lead_ms", self.speech.lead_ms, 40..=600_000);
+        mistakes.range("speech.frame_ms", self.speech.frame_ms, 20..=100);
+        mistakes.range("speech.resume_timeout", self.speech.resume_timeout, 0.0..=600.0);
+        mistakes.range("speech.cache_mb", self.speech.cache_mb, 0..=65_536);
+        self.stock.check(mistakes);
         mistakes.range("speech.breaker_failures", self.speech.breaker_failures, 1..=1_000);
         mistakes.range("speech.breaker_open", self.speech.breaker_open, 0.1..=3600.0);
         mistakes.range("speech.breaker_longest", self.speech.breaker_longest, self.speech.breaker_open..=3600.0);
@@ -169,6 +275,17 @@ impl Settings for TtsSettings {
         }
         if !self.local.built_in && self.local.voices.is_empty() {
             mistakes.add("local.built_in", "is false and local.voices is empty: there would be no voice");
+        }
+    }
+}
+
+impl StockSettings {
+    fn check(&self, mistakes: &mut Mistakes) {
+        for name in &self.formats {
+            if name.parse::<OutputFormat>().is_err() {
+                let known = OutputFormat::ALL.map(OutputFormat::name).join(", ");
+                mistakes.add("stock.formats", format!("there is no format {name:?}; the formats are {known}"));
+            }
         }
     }
 }

@@ -34,6 +34,23 @@ struct Switched {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Hedged {
+    slow: &'static str,
+    /// Who was heard.
+    won: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByReason {
+    reason: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByResult {
+    result: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ByOutcome {
     provider: &'static str,
     outcome: &'static str,
@@ -50,6 +67,18 @@ pub struct Events {
     failed: Family<Failed, Counter>,
     switched: Family<Switched, Counter>,
     breakers: Family<ByProvider, Gauge<f64, AtomicU64>>,
+    provider_first_audio: Family<ByProvider, Histogram, fn() -> Histogram>,
+    fallbacks: Counter,
+    hedged: Family<Hedged, Counter>,
+    gap: Histogram,
+    phrases: Family<ByReason, Counter>,
+    waiting: Gauge,
+    barge_in_reaction: Family<ByReason, Histogram, fn() -> Histogram>,
+    filler: Histogram,
+    cache: Family<ByResult, Counter>,
+    cache_bytes: Gauge,
+    stock: Family<ByResult, Counter>,
+    resumed: Family<ByResult, Counter>,
 }
 
 /// What an utterance came to.
@@ -73,6 +102,18 @@ impl Events {
             failed: Family::default(),
             switched: Family::default(),
             breakers: Family::default(),
+            provider_first_audio: Family::new_with_constructor(ms_histogram),
+            fallbacks: Counter::default(),
+            hedged: Family::default(),
+            gap: ms_histogram(),
+            phrases: Family::default(),
+            waiting: Gauge::default(),
+            barge_in_reaction: Family::new_with_constructor(ms_histogram),
+            filler: ms_histogram(),
+            cache: Family::default(),
+            cache_bytes: Gauge::default(),
+            stock: Family::default(),
+            resumed: Family::default(),
         };
         registry.register("tts_first_audio_ms", "Request to first audio, ms", events.first_audio.clone());
         registry.register("tts_utterances", "Utterances by provider and how they ended", events.utterances.clone());
@@ -94,7 +135,103 @@ impl Events {
             "0 closed, 0.5 half open, 1 open: nobody is sent there",
             events.breakers.clone(),
         );
+        registry.register(
+            "tts_provider_first_audio_ms",
+            "A provider asked to its first sound, ms",
+            events.provider_first_audio.clone(),
+        );
+        registry.register(
+            "tts_fallback",
+            "Utterances that the provider in front did not speak to their end",
+            events.fallbacks.clone(),
+        );
+        registry.register("tts_hedged", "Providers that got company because they were slow", events.hedged.clone());
+        registry.register("tts_gap_ms", "Silence before a phrase because it was late, ms", events.gap.clone());
+        registry.register("tts_phrases", "Phrases by what ended them", events.phrases.clone());
+        registry.register("tts_waiting", "Utterances that wait on WebSockets for those before them", events.waiting.clone());
+        registry.register(
+            "barge_in_reaction_ms",
+            "Interruption to the last sound, ms",
+            events.barge_in_reaction.clone(),
+        );
+        registry.register("tts_filler_ms", "Message filler to its first sound, ms", events.filler.clone());
+        registry.register("tts_cache", "Texts looked for in the cache", events.cache.clone());
+        registry.register("tts_cache_bytes", "Sound in the cache", events.cache_bytes.clone());
+        registry.register("tts_stock", "Phrases of the stock, by where their sound came from", events.stock.clone());
+        registry.register("tts_resumed", "Conversations taken up again", events.resumed.clone());
         events
+    }
+
+    /// A provider has made its first sound, `ms` after it was asked.
+    pub fn provider_first_audio(&self, provider: &'static str, ms: f64) {
+        self.provider_first_audio.get_or_create(&ByProvider { provider }).observe(ms);
+    }
+
+    /// The provider in front did not speak an utterance to its end: somebody else did.
+    pub fn fallback(&self) {
+        self.fallbacks.inc();
+    }
+
+    /// `slow` had no sound in time; `won` was heard.
+    pub fn hedged(&self, request_id: &str, slow: &'static str, won: &'static str) {
+        self.hedged.get_or_create(&Hedged { slow, won }).inc();
+        tracing::info!(event = "tts_hedged", request_id, slow, won);
+    }
+
+    /// A phrase was cut off a text, for this `reason`.
+    pub fn phrase(&self, request_id: &str, index: u64, chars: usize, reason: &'static str) {
+        self.phrases.get_or_create(&ByReason { reason }).inc();
+        tracing::debug!(event = "tts_phrase", request_id, index, chars, reason);
+    }
+
+    /// The listener had nothing to hear for `ms` before a phrase; 0 when it was in time.
+    pub fn gap(&self, request_id: &str, index: u64, ms: f64) {
+        self.gap.observe(ms);
+        if ms > 20.0 {
+            tracing::info!(event = "tts_gap", request_id, index, ms);
+        }
+    }
+
+    /// How many more utterances wait for those before them on a WebSocket.
+    pub fn waiting(&self, change: i64) {
+        self.waiting.inc_by(change);
+    }
+
+    /// An interruption for this `reason` ended the sound after `ms`.
+    pub fn barge_in(&self, request_id: &str, reason: &'static str, ms: f64) {
+        self.barge_in_reaction.get_or_create(&ByReason { reason }).observe(ms);
+        tracing::info!(event = "tts_barge_in", request_id, reason, ms);
+    }
+
+    /// A filler was on its way after `ms`.
+    pub fn filler(&self, request_id: &str, text: &str, ms: f64) {
+        self.filler.observe(ms);
+        tracing::info!(event = "tts_filler", request_id, text, ms);
+    }
+
+    /// A text was looked for in the cache.
+    pub fn cached(&self, hit: bool) {
+        self.cache.get_or_create(&ByResult { result: if hit { "hit" } else { "miss" } }).inc();
+    }
+
+    /// The cache holds so many bytes.
+    pub fn cache_bytes(&self, bytes: u64) {
+        self.cache_bytes.set(bytes.try_into().unwrap_or(i64::MAX));
+    }
+
+    /// A phrase of the stock is at hand: `loaded` from disk, `rendered`, or `failed`.
+    pub fn stock(&self, result: &'static str, language: &str, text: &str, error: Option<&str>) {
+        self.stock.get_or_create(&ByResult { result }).inc();
+        match error {
+            None => tracing::info!(event = "tts_stock", result, language, text),
+            Some(error) => tracing::warn!(event = "tts_stock", result, language, text, error),
+        }
+    }
+
+    /// Somebody wanted to take a conversation up again: `resumed`, `unknown` or `expired`.
+    pub fn resumed(&self, request_id: &str, result: &'static str) {
+        self.resumed.get_or_create(&ByResult { result }).inc();
+        tracing::info!(event = "tts_resumed", request_id, result);
     }
 
     /// The settings of ElevenLabs, without the key.

@@ -67,6 +67,12 @@ impl SpeechRequest {
         Self { text: text.to_owned(), ..self.clone() }
     }
 
+    /// The same request after this text, which a voice may fit its melody to.
+    pub fn after(mut self, spoken: &str) -> Self {
+        spoken.clone_into(&mut self.spoken);
+        self
+    }
+
     /// The request for what is left when `text[..spoken]` has been spoken; `None` when nothing is left to say, or `spoken` is
     /// no place in the text.
     pub fn rest(&self, spoken: usize) -> Option<Self> {
@@ -83,7 +89,7 @@ impl SpeechRequest {
         &self.id
     }
 
-    /// What has been spoken before this text by someone else, for a voice that fits its melody to it; often empty.
+    /// What has been spoken before this text, for a voice that fits its melody to it; often empty.
     pub fn spoken_before(&self) -> &str {
         &self.spoken
     }

@@ -6,13 +6,17 @@
 use std::{sync::Arc, time::Duration};
 
 use evervoice_core::{
-    audio::{AudioChunk, AudioStream, StreamResampler, chunk::to_i16},
+    audio::{AudioChunk, AudioStream},
     tts::{SpeechRequest, TtsError, speakable},
 };
-use futures_util::{Stream, StreamExt, stream};
+use futures_util::{StreamExt, stream};
 use tokio::time::{Instant, timeout_at};
 
-use super::chain::{Begun, Chain};
+use super::{
+    chain::{Begun, Chain},
+    parts::{Part, Speaking},
+    rate::AtRate,
+};
 
 /// How long before a listener needs it, held sound leaves: enough for the network and a timer's grain.
 const MARGIN: Duration = Duration::from_millis(40);
@@ -24,7 +28,7 @@ const HELD_PER_SECOND: usize = 2;
 ///
 /// # Errors
 /// Those of [`Chain::begin`]; later ones are items of the stream.
-pub async fn speak(chain: &Arc<Chain>, request: SpeechRequest) -> Result<AudioStream, TtsError> {
+pub async fn speak(chain: &Arc<Chain>, request: SpeechRequest) -> Result<Speaking, TtsError> {
     let (chain, mut asked) = (Arc::clone(chain), Vec::new());
     let Begun { link, stream } = chain.begin(&request, &mut asked).await?;
     let (provider, sample_rate) = (stream.provider, stream.sample_rate);
@@ -32,9 +36,10 @@ pub async fn speak(chain: &Arc<Chain>, request: SpeechRequest) -> Result<AudioSt
     let clock = Clock::default();
     let (held, spoken, over) = (None, Some(0), false);
     let state = Continued { chain, request, link, asked, voice, sample_rate, held, spoken, clock, over };
-    let chunks =
-        stream::try_unfold(state, |mut state| async move { Ok(state.next().await?.map(|chunk| (chunk, state))) });
-    Ok(AudioStream { provider, sample_rate, chunks: Box::pin(chunks) })
+    let parts = stream::try_unfold(state, |mut state| async move {
+        Ok(state.next().await?.map(|chunk| (Part::Audio(chunk), state)))
+    });
+    Ok(Speaking { provider, sample_rate, parts: Box::pin(parts) })
 }
 
 struct Continued {
@@ -163,51 +168,26 @@ impl Clock {
 /// A provider's stream at the rate of the utterance.
 struct Voice {
     stream: AudioStream,
-    /// For a provider whose rate is another one than that of the utterance's first.
-    resampler: Option<StreamResampler>,
-}
-
-/// The chunks of a stream at another rate, in Hz.
-pub(super) fn at_rate(
-    stream: AudioStream,
-    sample_rate: u32,
-) -> impl Stream<Item = Result<AudioChunk, TtsError>> + Send {
-    stream::try_unfold(Voice::new(stream, sample_rate), |mut voice| async move {
-        Ok(voice.next().await?.map(|chunk| (chunk, voice)))
-    })
+    rate: AtRate,
 }
 
 impl Voice {
     fn new(mut stream: AudioStream, sample_rate: u32) -> Self {
-        let differs = stream.sample_rate != sample_rate;
-        let resampler = differs.then(|| StreamResampler::new(stream.sample_rate, sample_rate));
+        let rate = AtRate::new(stream.sample_rate, sample_rate);
         // After its end comes the resampler's tail, and then it is asked once more.
         stream.chunks = Box::pin(stream.chunks.fuse());
-        Self { stream, resampler }
+        Self { stream, rate }
     }
 
     async fn next(&mut self) -> Result<Option<AudioChunk>, TtsError> {
         loop {
-            let chunk = self.stream.chunks.next().await.transpose()?;
-            let Some(resampler) = &mut self.resampler else { return Ok(chunk) };
-            let mut samples = Vec::new();
-            let text_end = match &chunk {
-                Some(chunk) => {
-                    let floats: Vec<f32> = chunk.samples.iter().map(|sample| f32::from(*sample) / 32_768.0).collect();
-                    resampler.push(&floats, &mut samples);
-                    chunk.text_end
-                }
-                None => {
-                    resampler.finish(&mut samples);
-                    self.resampler = None;
-                    None
-                }
+            let chunk = match self.stream.chunks.next().await.transpose()? {
+                Some(chunk) => self.rate.push(chunk),
+                None => return Ok(self.rate.finish()),
             };
-            if samples.is_empty() && chunk.is_some() {
-                continue;
+            if chunk.is_some() {
+                return Ok(chunk);
             }
-            let samples: Vec<i16> = samples.into_iter().map(to_i16).collect();
-            return Ok((!samples.is_empty()).then_some(AudioChunk { samples, text_end }));
         }
     }
 }

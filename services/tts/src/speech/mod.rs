@@ -1,15 +1,23 @@
 //! What happens between a request and its sound.
 //!
-//! - here: is there room; one utterance, from a whole text or from one that comes in pieces
+//! - here: is there room; one utterance, from a whole text or from one that is still being written
+//! - `phrases`: a text that is still being written, cut by the `planner`, its phrases `made` ahead; `progress`: how far it is
 //! - `chain`: which provider speaks; `breaker`: which one is left alone for a while
 //! - `continued`: another provider speaks the rest of what one has begun
-//! - `pieces`: a text that comes in pieces, sentence by sentence
-//! - `utterance`: chunks of sound to bytes, and what is measured of it
+//! - `utterance`: parts of sound to bytes, and what is measured of it; `ledger`: which sound says which words
+//! - `parts`: what flows between them; `clock`: how far a listener is; `rate`: sound at another rate
 
 pub(crate) mod breaker;
 mod chain;
+mod clock;
 mod continued;
-mod pieces;
+mod ledger;
+mod made;
+mod parts;
+mod phrases;
+mod planner;
+mod progress;
+mod rate;
 #[cfg(test)]
 mod scripted;
 #[cfg(test)]
@@ -19,25 +27,49 @@ mod utterance;
 use std::{sync::Arc, time::Duration};
 
 use evervoice_core::{
-    audio::{AudioStream, OutputFormat},
+    audio::OutputFormat,
     tts::{SpeechLimits, SpeechRequest, TtsError, VoiceInfo},
 };
 use tokio::sync::Semaphore;
 
 pub use chain::Chain;
-pub use pieces::{PieceWriter, Pieces, PiecesError};
-pub use utterance::Utterance;
+pub use clock::PlayClock;
+pub use ledger::Ledger;
+pub use parts::{Part, Phrase, Speaking};
+pub use phrases::{PhraseSettings, Phrases, TextError, TextWriter};
+pub use planner::{Planner, PlannerSettings};
+pub use utterance::{Step, Utterance};
 use utterance::Watch;
 
 use crate::{config::SpeechSettings, events::Events};
 
+/// Who speaks a text at once: the providers.
+#[derive(Clone)]
+pub(crate) struct Speaker {
+    chain: Arc<Chain>,
+}
+
+impl Speaker {
+    /// Begins to speak a text; with its first sound.
+    ///
+    /// # Errors
+    /// [`TtsError`] before the first sound; later ones are items of the stream.
+    async fn speak(&self, request: SpeechRequest) -> Result<Speaking, TtsError> {
+        continued::speak(&self.chain, request).await
+    }
+
+    fn events(&self) -> &Events {
+        self.chain.events()
+    }
+}
+
 /// Says what is asked for, as long as there is room.
 pub struct Speech {
-    chain: Arc<Chain>,
+    speaker: Speaker,
     room: Arc<Semaphore>,
     capacity: usize,
     limits: SpeechLimits,
-    text_timeout: Duration,
+    phrases: PhraseSettings,
     events: Events,
 }
 
@@ -50,8 +82,15 @@ impl Speech {
     pub fn new(chain: Arc<Chain>, settings: &SpeechSettings, events: Events) -> Self {
         let capacity = settings.max_utterances;
         let limits = SpeechLimits { max_chars: settings.max_chars };
+        let planner = PlannerSettings {
+            first_phrase: Duration::from_millis(settings.first_phrase_ms),
+            max_chars: settings.max_phrase_chars,
+            idle: Duration::from_millis(settings.text_idle_ms),
+        };
         let text_timeout = Duration::from_secs_f64(settings.text_timeout);
-        Self { chain, room: Arc::new(Semaphore::new(capacity)), capacity, limits, text_timeout, events }
+        let phrases = PhraseSettings { planner, ahead: settings.phrases_ahead, text_timeout };
+        let speaker = Speaker { chain };
+        Self { speaker, room: Arc::new(Semaphore::new(capacity)), capacity, limits, phrases, events }
     }
 
     /// What a request may ask for.
@@ -61,7 +100,7 @@ impl Speech {
 
     /// The voices there are.
     pub fn voices(&self) -> Vec<VoiceInfo> {
-        self.chain.voices()
+        self.speaker.chain.voices()
     }
 
     /// Utterances being spoken, and how many may be.
@@ -81,22 +120,27 @@ impl Speech {
     ) -> Result<Utterance, TtsError> {
         let chars = request.text().chars().count();
         let request = request.with_id(request_id);
-        self.utter(chars, format, request_id, continued::speak(&self.chain, request)).await
+        self.utter(chars, format, request_id, self.speaker.speak(request)).await
+    }
+
+    /// A text that is written while it is spoken, as `template` is; and where to write it.
+    pub fn phrases(&self, template: SpeechRequest) -> (TextWriter, Phrases) {
+        Phrases::new(template, self.phrases, self.limits.max_chars)
     }
 
     /// Begins an utterance whose text is still being written. Returns with its first sound.
     ///
     /// # Errors
     /// As [`speak`](Self::speak), and [`TtsError::EmptyText`] when the text ends without a word.
-    pub async fn speak_pieces(
+    pub async fn speak_phrases(
         &self,
-        pieces: Pieces,
+        mut phrases: Phrases,
         format: OutputFormat,
         request_id: &str,
     ) -> Result<Utterance, TtsError> {
         // Who only waits for words takes no place.
-        let pieces = pieces.begun(self.text_timeout).await?;
-        let stream = pieces.stream(Arc::clone(&self.chain), self.text_timeout, request_id.to_owned());
+        phrases.begun().await?;
+        let stream = phrases.stream(self.speaker.clone(), request_id.to_owned());
         self.utter(0, format, request_id, stream).await
     }
 
@@ -105,16 +149,16 @@ impl Speech {
         chars: usize,
         format: OutputFormat,
         request_id: &str,
-        stream: impl Future<Output = Result<AudioStream, TtsError>>,
+        stream: impl Future<Output = Result<Speaking, TtsError>>,
     ) -> Result<Utterance, TtsError> {
         let Ok(permit) = Arc::clone(&self.room).try_acquire_owned() else {
             self.events.rejected(request_id);
             return Err(TtsError::Overloaded { retry_after: RETRY_AFTER });
         };
-        let preferred = self.chain.names().first().copied().unwrap_or_default();
+        let preferred = self.speaker.chain.names().first().copied().unwrap_or_default();
         let watch = Watch::start(self.events.clone(), request_id, chars, preferred);
         match stream.await {
-            Ok(stream) => Ok(Utterance::new(stream, format, permit, watch)),
+            Ok(speaking) => Ok(Utterance::new(speaking, format, permit, watch)),
             Err(error) => {
                 watch.fail();
                 Err(error)

@@ -3,7 +3,6 @@
 use std::{sync::Arc, time::Duration};
 
 use evervoice_core::{
-    audio::AudioStream,
     service::ops::Status,
     tts::{ProviderFailure, SpeechLimits, SpeechRequest, TtsError, TtsProvider},
 };
@@ -12,7 +11,7 @@ use prometheus_client::registry::Registry;
 use proptest::prelude::*;
 
 use super::{
-    Chain, Pieces,
+    Chain, Part, PhraseSettings, Phrases, PlannerSettings, Speaker, Speaking, TextWriter,
     breaker::BreakerSettings,
     continued::speak,
     scripted::{Act, Scripted, heard},
@@ -37,11 +36,12 @@ fn request(text: &str, voice: Option<&str>) -> SpeechRequest {
 }
 
 /// Its text, and the error that it ended with.
-async fn listen(mut stream: AudioStream) -> (String, Option<TtsError>) {
+async fn listen(mut stream: Speaking) -> (String, Option<TtsError>) {
     let mut samples = vec![];
-    while let Some(chunk) = stream.chunks.next().await {
-        match chunk {
-            Ok(chunk) => samples.extend(chunk.samples),
+    while let Some(part) = stream.parts.next().await {
+        match part {
+            Ok(Part::Audio(chunk)) => samples.extend(chunk.samples),
+            Ok(_) => {}
             Err(error) => return (heard(&samples), Some(error)),
         }
     }
@@ -121,49 +121,64 @@ async fn a_failure_after_the_last_word_loses_nothing() {
     assert_eq!((text.as_str(), error.is_none()), ("Hello", true), "only the full stop is missing");
 }
 
+fn phrases() -> (TextWriter, Phrases) {
+    let planner = PlannerSettings { first_phrase: SECOND / 4, max_chars: 250, idle: SECOND / 2 };
+    let settings = PhraseSettings { planner, ahead: 2, text_timeout: 3 * SECOND };
+    Phrases::new(request("x", None), settings, 1_000)
+}
+
+async fn stream(mut phrases: Phrases, chain: &Arc<Chain>) -> Result<Speaking, TtsError> {
+    phrases.begun().await?;
+    phrases.stream(Speaker { chain: Arc::clone(chain) }, "id".into()).await
+}
+
 #[tokio::test(start_paused = true)]
-async fn pieces_are_spoken_in_order_by_whoever_can() {
+async fn phrases_are_spoken_in_order_by_whoever_can() {
     let (first, second) = (provider("first", &[Act::Speak, Act::Refuse]), provider("second", &[]));
     let chain = chain(&[&first, &second]);
-    let (mut writer, pieces) = Pieces::new(request("x", None), 1_000);
-    let speaking = tokio::spawn(async move { pieces.stream(chain, SECOND, "id".into()).await.unwrap() });
-    for piece in ["One. Tw", "o? ", "Three"] {
+    let (mut writer, phrases) = phrases();
+    let speaking = tokio::spawn(async move { stream(phrases, &chain).await.unwrap() });
+    for piece in ["One. Tw", "o?|", "Three"] {
         writer.push(piece).unwrap();
+        writer.flush().unwrap();
+        tokio::time::sleep(SECOND / 10).await;
     }
-    let stream = speaking.await.unwrap();
-    writer.flush().unwrap();
-    drop(writer);
-    assert_eq!(listen(stream).await.0, "One.Two?Three");
-    assert_eq!(*second.asked.lock().unwrap(), ["Two?", "Three"]);
+    writer.end().unwrap();
+    let speaking = speaking.await.unwrap();
+    let letters = |text: String| text.replace([' ', '|'], "");
+    assert_eq!(letters(listen(speaking).await.0), "One.Two?Three");
+    assert_eq!(letters(second.asked.lock().unwrap().concat()), "o?Three");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_text_without_an_end_is_given_up() {
     let first = provider("first", &[]);
-    let (mut writer, pieces) = Pieces::new(request("x", None), 1_000);
+    let (mut writer, unfinished) = phrases();
     writer.push("One. Two").unwrap();
-    let stream = pieces.stream(chain(&[&first]), SECOND, "id".into()).await.unwrap();
-    let (text, error) = listen(stream).await;
-    assert_eq!((text.as_str(), error.unwrap().code()), ("One.", "text_timeout"));
+    writer.flush().unwrap();
+    let (text, error) = listen(stream(unfinished, &chain(&[&first])).await.unwrap()).await;
+    assert_eq!((text.as_str(), error.unwrap().code()), ("One. Two", "text_timeout"));
     drop(writer);
-    let (writer, pieces) = Pieces::new(request("x", None), 1_000);
+    let (writer, empty) = phrases();
+    writer.end().unwrap();
+    assert_eq!(stream(empty, &chain(&[&first])).await.err().unwrap().code(), "text_empty");
+    let (writer, lost) = phrases();
     drop(writer);
-    assert_eq!(pieces.begun(SECOND).await.err().unwrap().code(), "text_empty");
+    assert_eq!(stream(lost, &chain(&[&first])).await.err().unwrap().code(), "engine_failed");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_slow_writer_is_waited_for_as_long_as_it_writes() {
     let first = provider("first", &[]);
-    let (mut writer, pieces) = Pieces::new(request("x", None), 1_000);
+    let (mut writer, phrases) = phrases();
     let chain = chain(&[&first]);
-    let speaking = tokio::spawn(async move { pieces.stream(chain, SECOND, "id".into()).await });
+    let speaking = tokio::spawn(async move { stream(phrases, &chain).await });
     for piece in ["a ", "slow ", "one "] {
-        tokio::time::sleep(SECOND / 2).await;
+        tokio::time::sleep(2 * SECOND).await;
         writer.push(piece).unwrap();
     }
-    writer.flush().unwrap();
-    drop(writer);
-    assert_eq!(listen(speaking.await.unwrap().unwrap()).await.0, "a slow one");
+    writer.end().unwrap();
+    assert_eq!(listen(speaking.await.unwrap().unwrap()).await.0.replace(' ', ""), "aslowone");
 }
 
 #[tokio::test(start_paused = true)]
@@ -192,8 +207,8 @@ async fn a_follower_at_another_rate_is_heard_to_its_end() {
     let second = Arc::new(Scripted::new("second", "second", &[]).at_rate(8_000));
     let mut stream = speak(&chain(&[&first, &second]), request("Hello my world.", None)).await.unwrap();
     let mut samples = 0;
-    while let Some(chunk) = stream.chunks.next().await {
-        samples += chunk.unwrap().samples.len();
+    while let Some(part) = stream.parts.next().await {
+        samples += sound(&part.unwrap());
     }
     // The rest is twice as long at twice the rate.
     assert_eq!(samples, "Hello ".len() + 2 * "my world.".len());
@@ -204,8 +219,16 @@ async fn what_is_held_back_is_short() {
     let word = "a".repeat(20_000);
     let first = provider("first", &[]);
     let mut stream = speak(&chain(&[&first]), request_of(&word)).await.unwrap();
-    while let Some(chunk) = stream.chunks.next().await {
-        assert!(chunk.unwrap().samples.len() <= 8_003, "half a second and a chunk");
+    while let Some(part) = stream.parts.next().await {
+        assert!(sound(&part.unwrap()) <= 8_003, "half a second and a chunk");
+    }
+}
+
+/// Samples of a part.
+fn sound(part: &Part) -> usize {
+    match part {
+        Part::Audio(chunk) => chunk.samples.len(),
+        _ => 0,
     }
 }
 

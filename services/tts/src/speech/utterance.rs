@@ -1,16 +1,31 @@
-//! One utterance: chunks of the provider in, bytes for the client out.
+//! One utterance: parts of the providers in, bytes for the client out.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use evervoice_core::{
-    audio::{AudioStream, OutputFormat, StreamEncoder},
+    audio::{OutputFormat, StreamEncoder},
     tts::TtsError,
 };
 use futures_util::StreamExt;
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::{
+    ledger::Ledger,
+    parts::{Part, Phrase, Speaking},
+};
 use crate::events::{Ending, Events};
+
+/// What happens next in an utterance.
+#[derive(Debug)]
+pub enum Step {
+    /// A phrase begins with the next sound.
+    Phrase(Phrase),
+    /// From the next sound on another provider speaks.
+    Provider { from: &'static str, to: &'static str },
+    /// Bytes of whole samples, never empty.
+    Audio(Bytes),
+}
 
 /// The sound of one utterance as bytes. Dropping it cancels the utterance.
 pub struct Utterance {
@@ -18,17 +33,19 @@ pub struct Utterance {
     pub provider: &'static str,
     /// What the bytes are.
     pub format: OutputFormat,
-    stream: AudioStream,
+    speaking: Speaking,
     encoder: StreamEncoder,
+    ledger: Ledger,
     ended: bool,
     watch: Watch,
     _permit: OwnedSemaphorePermit,
 }
 
 impl Utterance {
-    pub(super) fn new(stream: AudioStream, format: OutputFormat, permit: OwnedSemaphorePermit, watch: Watch) -> Self {
-        let encoder = StreamEncoder::new(stream.sample_rate, format);
-        Self { provider: stream.provider, format, stream, encoder, ended: false, watch, _permit: permit }
+    pub(super) fn new(speaking: Speaking, format: OutputFormat, permit: OwnedSemaphorePermit, watch: Watch) -> Self {
+        let encoder = StreamEncoder::new(speaking.sample_rate, format);
+        let (provider, ledger) = (speaking.provider, Ledger::default());
+        Self { provider, format, speaking, encoder, ledger, ended: false, watch, _permit: permit }
     }
 
     /// The next bytes: whole samples, never empty. `None` only when every word has been spoken. Can be dropped and
@@ -37,9 +54,35 @@ impl Utterance {
     /// # Errors
     /// [`TtsError`] when the provider fails on the way; what came before is not the whole text then.
     pub async fn next(&mut self) -> Option<Result<Bytes, TtsError>> {
+        loop {
+            match self.step().await? {
+                Ok(Step::Audio(bytes)) => return Some(Ok(bytes)),
+                Ok(_) => {}
+                Err(error) => return Some(Err(error)),
+            }
+        }
+    }
+
+    /// As [`next`](Self::next), and what happens between the bytes.
+    ///
+    /// # Errors
+    /// As [`next`](Self::next).
+    pub async fn step(&mut self) -> Option<Result<Step, TtsError>> {
         while !self.ended {
-            let bytes = match self.stream.chunks.next().await {
-                Some(Ok(chunk)) => self.encoder.push(&chunk),
+            let bytes = match self.speaking.parts.next().await {
+                Some(Ok(Part::Audio(chunk))) => {
+                    let seconds = chunk.samples.len() as f64 / f64::from(self.speaking.sample_rate);
+                    self.ledger.sound(Duration::from_secs_f64(seconds), chunk.text_end);
+                    self.encoder.push(&chunk)
+                }
+                Some(Ok(Part::Phrase(phrase))) => {
+                    self.ledger.phrase(&phrase);
+                    return Some(Ok(Step::Phrase(phrase)));
+                }
+                Some(Ok(Part::Provider { from, to })) => {
+                    self.watch.switched = true;
+                    return Some(Ok(Step::Provider { from, to }));
+                }
                 Some(Err(error)) => {
                     self.ended = true;
                     self.watch.outcome = "failed";
@@ -54,10 +97,15 @@ impl Utterance {
             self.watch.audio_ms = self.audio_ms();
             if !bytes.is_empty() {
                 self.watch.first_audio(self.provider);
-                return Some(Ok(bytes));
+                return Some(Ok(Step::Audio(bytes)));
             }
         }
         None
+    }
+
+    /// Which sound says which words.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
     }
 
     /// Length of the sound so far, in ms.
@@ -75,14 +123,28 @@ pub(super) struct Watch {
     heard: bool,
     audio_ms: u64,
     outcome: &'static str,
+    /// Who should speak first.
+    preferred: &'static str,
+    /// Somebody else went on.
+    switched: bool,
 }
 
 impl Watch {
-    pub fn start(events: Events, request_id: &str, chars: usize, provider: &'static str) -> Self {
+    pub fn start(events: Events, request_id: &str, chars: usize, preferred: &'static str) -> Self {
         events.speak_start(request_id, chars);
         let request_id = request_id.to_owned();
-        // Who drops an utterance before its end has cancelled it.
-        Self { events, request_id, began: Instant::now(), provider, heard: false, audio_ms: 0, outcome: "cancelled" }
+        Self {
+            events,
+            request_id,
+            began: Instant::now(),
+            provider: preferred,
+            heard: false,
+            audio_ms: 0,
+            // Who drops an utterance before its end has cancelled it.
+            outcome: "cancelled",
+            preferred,
+            switched: false,
+        }
     }
 
     pub fn fail(mut self) {
@@ -103,6 +165,9 @@ impl Watch {
 
 impl Drop for Watch {
     fn drop(&mut self) {
+        if self.heard && (self.switched || self.provider != self.preferred) {
+            self.events.fallback();
+        }
         self.events.speak_end(&Ending {
             request_id: &self.request_id,
             provider: self.provider,

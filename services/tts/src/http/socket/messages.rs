@@ -25,7 +25,7 @@ pub fn parse(text: &str) -> Result<TtsCommand, (Option<String>, Problem)> {
     };
     let named = id.clone();
     let command = match kind.as_str() {
-        Some("cancel") => bare(TtsCommand::Cancel { id: named }),
+        Some("cancel") => bare(TtsCommand::Cancel { id: named, played_ms: None }),
         Some("flush") => bare(TtsCommand::Flush { id: named }),
         Some("end") => bare(TtsCommand::End { id: named }),
         Some("speak") => {

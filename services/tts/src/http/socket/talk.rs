@@ -7,7 +7,7 @@ use axum::{
     http::StatusCode,
 };
 use evervoice_core::{
-    api::{SpeakBody, TtsCommand, TtsEvent},
+    api::{CancelReason, SoundKind, SpeakBody, TtsCommand, TtsEvent},
     audio::OutputFormat,
     service::Problem,
     tts::{SpeechRequest, TtsError},
@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 use super::messages::{event_message, parse, problem_message};
 use crate::{
     http::{Context, check},
-    speech::{PieceWriter, Pieces, PiecesError, Utterance},
+    speech::{Phrases, Step, TextError, TextWriter, Utterance},
 };
 
 /// The client has gone.
@@ -44,7 +44,7 @@ struct Waiting {
 
 enum Text {
     Whole(SpeechRequest),
-    Pieces(Pieces),
+    Phrases(Phrases),
 }
 
 /// An utterance whose text is still being written.
@@ -53,7 +53,7 @@ struct Writing {
     /// Whether the client named it.
     named: bool,
     /// `None` when the utterance is over before its text is: what still comes of it is for nobody.
-    writer: Option<PieceWriter>,
+    writer: Option<TextWriter>,
 }
 
 /// Between its request and its first sound.
@@ -82,10 +82,19 @@ impl<'a> Talk<'a> {
     pub async fn go_on(&mut self) -> Result<(), Gone> {
         let place = self.sender.clone().reserve_owned().await.map_err(|_| Gone)?;
         let Some(current) = &mut self.current else { return self.begin(place).await };
-        match current.utterance.next().await {
-            Some(Ok(bytes)) => {
+        match current.utterance.step().await {
+            Some(Ok(Step::Audio(bytes))) => {
                 current.bytes += bytes.len() as u64;
                 place.send(Message::Binary(bytes));
+            }
+            Some(Ok(Step::Phrase(phrase))) => {
+                let (id, start_ms) = (current.id.clone(), current.utterance.audio_ms());
+                place.send(event_message(&TtsEvent::Phrase { id, index: phrase.index, text: phrase.text, start_ms }));
+            }
+            Some(Ok(Step::Provider { from, to })) => {
+                let (id, at_ms) = (current.id.clone(), current.utterance.audio_ms());
+                let (from, to) = (from.to_owned(), to.to_owned());
+                place.send(event_message(&TtsEvent::Provider { id, from, to, at_ms }));
             }
             Some(Err(error)) => {
                 let id = std::mem::take(&mut current.id);
@@ -111,7 +120,7 @@ impl<'a> Talk<'a> {
             let begun = Box::pin(async move {
                 match text {
                     Text::Whole(request) => speech.speak(request, format, &request_id).await,
-                    Text::Pieces(pieces) => speech.speak_pieces(pieces, format, &request_id).await,
+                    Text::Phrases(phrases) => speech.speak_phrases(phrases, format, &request_id).await,
                 }
             });
             self.beginning = Some(Beginning { id, begun });
@@ -124,11 +133,13 @@ impl<'a> Talk<'a> {
                 let audio = utterance.format.audio();
                 place.send(event_message(&TtsEvent::Start {
                     id: id.clone(),
+                    kind: SoundKind::Speech,
                     format: utterance.format.name().to_owned(),
                     encoding: audio.encoding.name().to_owned(),
                     sample_rate: audio.sample_rate,
                     channels: audio.channels,
                     provider: utterance.provider.to_owned(),
+                    resume_token: None,
                 }));
                 self.current = Some(Current { id, utterance, bytes: 0 });
             }
@@ -154,7 +165,11 @@ impl<'a> Talk<'a> {
             Ok(TtsCommand::Text { id, body }) => self.text(id, body).await,
             Ok(TtsCommand::Flush { id }) => self.written(id, false).await,
             Ok(TtsCommand::End { id }) => self.written(id, true).await,
-            Ok(TtsCommand::Cancel { id }) => self.cancel(id).await,
+            Ok(TtsCommand::Cancel { id, .. }) => self.cancel(id).await,
+            Ok(TtsCommand::Filler { id, .. }) => {
+                self.problem(id.as_deref(), &Problem::unprocessable("no_filler", "there is no filler")).await
+            }
+            Ok(TtsCommand::Config(_)) => Ok(()),
             Err((id, problem)) => self.problem(id.as_deref(), &problem).await,
         }
     }
@@ -196,8 +211,8 @@ impl<'a> Talk<'a> {
             // A first piece may be white space; the text as a whole is checked when it ends.
             match self.check(SpeakBody { text: "x".to_owned(), ..body }) {
                 Ok((template, format)) => {
-                    let (writer, pieces) = Pieces::new(template, self.context.speech.limits().max_chars);
-                    self.queue.push_back(Waiting { id: id.clone(), text: Text::Pieces(pieces), format });
+                    let (writer, phrases) = self.context.speech.phrases(template);
+                    self.queue.push_back(Waiting { id: id.clone(), text: Text::Phrases(phrases), format });
                     self.writing = Some(Writing { id, named, writer: Some(writer) });
                 }
                 Err(problem) => {
@@ -220,22 +235,25 @@ impl<'a> Talk<'a> {
             let what = "no text of this name is being written";
             return self.problem(id.as_deref(), &Problem::unprocessable("no_text", what)).await;
         }
-        let done = self.write(PieceWriter::flush).await;
-        if end {
-            self.writing = None;
+        if !end {
+            return self.write(TextWriter::flush).await;
         }
-        done
+        if let Some(writer) = self.writing.take().and_then(|writing| writing.writer) {
+            // An utterance that is over has said so.
+            let _ = writer.end();
+        }
+        Ok(())
     }
 
-    async fn write(&mut self, step: impl FnOnce(&mut PieceWriter) -> Result<(), PiecesError>) -> Result<(), Gone> {
+    async fn write(&mut self, step: impl FnOnce(&mut TextWriter) -> Result<(), TextError>) -> Result<(), Gone> {
         let Some(writing) = &mut self.writing else { return Ok(()) };
         let Some(writer) = &mut writing.writer else { return Ok(()) };
         let error = match step(writer) {
             Ok(()) => return Ok(()),
-            Err(PiecesError::TooLong { chars, limit }) => TtsError::TextTooLong { chars, limit },
-            Err(PiecesError::Full) => TtsError::Overloaded { retry_after: Duration::from_secs(1) },
+            Err(TextError::TooLong { chars, limit }) => TtsError::TextTooLong { chars, limit },
+            Err(TextError::Full) => TtsError::Overloaded { retry_after: Duration::from_secs(1) },
             // The utterance has failed and said so.
-            Err(PiecesError::Over) => {
+            Err(TextError::Over) => {
                 writing.writer = None;
                 return Ok(());
             }
@@ -269,9 +287,20 @@ impl<'a> Talk<'a> {
     fn take(&mut self, wanted: impl Fn(&str) -> bool) -> Vec<TtsEvent> {
         let mut taken = Vec::new();
         if let Some(Current { id, utterance, bytes }) = self.current.take_if(|current| wanted(&current.id)) {
-            taken.push(TtsEvent::Cancelled { id, audio_ms: utterance.audio_ms(), bytes });
+            let heard = utterance.ledger().heard(utterance.ledger().length()).to_owned();
+            let (heard_chars, audio_ms) = (heard.chars().count() as u64, utterance.audio_ms());
+            let reason = CancelReason::Cancel;
+            taken.push(TtsEvent::Cancelled { id, reason, heard, heard_chars, heard_ms: audio_ms, audio_ms, bytes });
         }
-        let silent = |id| TtsEvent::Cancelled { id, audio_ms: 0, bytes: 0 };
+        let silent = |id| TtsEvent::Cancelled {
+            id,
+            reason: CancelReason::Cancel,
+            heard: String::new(),
+            heard_chars: 0,
+            heard_ms: 0,
+            audio_ms: 0,
+            bytes: 0,
+        };
         taken.extend(self.beginning.take_if(|beginning| wanted(&beginning.id)).map(|beginning| silent(beginning.id)));
         let (gone, staying) = self.queue.drain(..).partition(|waiting| wanted(&waiting.id));
         self.queue = staying;

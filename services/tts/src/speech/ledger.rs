@@ -1,0 +1,119 @@
+//! Which sound says which words: what a listener has heard who has played so much of it.
+
+use std::time::Duration;
+
+use super::parts::Phrase;
+
+/// Which part of an utterance's sound says which part of its text.
+#[derive(Debug, Clone, Default)]
+pub struct Ledger {
+    text: String,
+    /// Places that are known, in order; between two of them sound and text pass evenly.
+    points: Vec<Point>,
+    sound: Duration,
+    /// Where the text of the present phrase begins.
+    phrase: usize,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Point {
+    sound: Duration,
+    text: usize,
+}
+
+impl Ledger {
+    /// The next sound says this phrase.
+    pub fn phrase(&mut self, phrase: &Phrase) {
+        // What was said before is said when its sound is over.
+        self.points.push(Point { sound: self.sound, text: self.text.len() });
+        self.text.push_str(&phrase.lead);
+        self.phrase = self.text.len();
+        self.points.push(Point { sound: self.sound, text: self.phrase });
+        self.text.push_str(&phrase.text);
+    }
+
+    /// Sound that ends at `text_end` bytes of the phrase, where that is known.
+    pub fn sound(&mut self, sound: Duration, text_end: Option<usize>) {
+        self.sound += sound;
+        if let Some(end) = text_end.map(|end| (self.phrase + end).min(self.text.len())) {
+            self.points.push(Point { sound: self.sound, text: end });
+        }
+    }
+
+    /// All sound so far.
+    pub fn length(&self) -> Duration {
+        self.sound
+    }
+
+    /// What has been heard of the text when so much of the sound has been played: whole words.
+    pub fn heard(&self, played: Duration) -> &str {
+        let after = self.points.partition_point(|point| point.sound <= played);
+        let from = after.checked_sub(1).map_or(Point::default(), |at| self.points[at]);
+        let unknown = Point { sound: self.sound, text: self.text.len() };
+        let to = self.points.get(after).copied().unwrap_or(unknown);
+        let share = (played.saturating_sub(from.sound)).as_secs_f64() / (to.sound - from.sound).as_secs_f64();
+        // A place after all sound: 0/0 or more than all.
+        let share = if share.is_finite() { share.clamp(0.0, 1.0) } else { 1.0 };
+        let mut end = from.text + ((to.text - from.text) as f64 * share) as usize;
+        if played >= self.sound && self.sound > Duration::ZERO {
+            end = end.max(to.text);
+        }
+        self.whole_words(end)
+    }
+
+    /// The longest beginning of the text, no longer than `end`, that ends where a word does.
+    fn whole_words(&self, end: usize) -> &str {
+        let mut end = self.text.floor_char_boundary(end);
+        let inside = |end: usize| {
+            let (before, after) = self.text.split_at(end);
+            let (last, next) = (before.chars().next_back(), after.chars().next());
+            last.is_some_and(|c| !c.is_whitespace()) && next.is_some_and(|c| !c.is_whitespace())
+        };
+        while inside(end) {
+            end = self.text.floor_char_boundary(end - 1);
+        }
+        self.text[..end].trim_end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    fn phrase(lead: &str, text: &str) -> Phrase {
+        Phrase { index: 0, lead: lead.into(), text: text.into(), reason: "sentence" }
+    }
+
+    #[test]
+    fn whole_words_that_were_heard() {
+        let mut ledger = Ledger::default();
+        assert_eq!(ledger.heard(ms(10)), "");
+        ledger.phrase(&phrase(" ", "Привет, мир!"));
+        ledger.sound(ms(500), Some("Привет, ".len()));
+        ledger.sound(ms(300), None);
+        ledger.sound(ms(200), Some("Привет, мир!".len()));
+        ledger.phrase(&phrase("| ", "How are you?"));
+        assert_eq!(ledger.heard(ms(0)), "");
+        assert_eq!(ledger.heard(ms(499)), "");
+        assert_eq!(ledger.heard(ms(500)), " Привет,");
+        assert_eq!(ledger.heard(ms(999)), " Привет,");
+        assert_eq!(ledger.heard(ms(5_000)), " Привет, мир!", "of a phrase without sound nothing was heard");
+        ledger.sound(ms(1_200), Some("How are you?".len()));
+        assert_eq!(ledger.heard(ms(1_000 + 400)), " Привет, мир!| How", "evenly between two known places");
+        assert_eq!(ledger.heard(ms(1_000 + 1_200)), " Привет, мир!| How are you?");
+        assert_eq!(ledger.length(), ms(2_200));
+    }
+
+    #[test]
+    fn where_no_place_is_known_sound_passes_evenly() {
+        let mut ledger = Ledger::default();
+        ledger.phrase(&phrase("", "one two"));
+        ledger.sound(ms(100), None);
+        assert_eq!(ledger.heard(ms(50)), "one");
+        assert_eq!(ledger.heard(ms(100)), "one two");
+    }
+}

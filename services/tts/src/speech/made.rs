@@ -1,0 +1,219 @@
+//! Phrases that are being made, and the ear that hears them in order.
+
+use std::{sync::Arc, time::Duration};
+
+use evervoice_core::{
+    audio::AudioChunk,
+    tts::{SpeechRequest, TtsError},
+};
+use futures_util::StreamExt;
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::Instant,
+};
+use tokio_util::task::AbortOnDropHandle;
+
+use super::{
+    Speaker,
+    parts::{Part, Phrase, Speaking},
+    progress::Progress,
+    rate::AtRate,
+};
+use crate::events::Events;
+
+/// Parts of a phrase that are made before anybody hears them. Further ones wait at the provider.
+const AHEAD: usize = 32;
+
+/// What comes next.
+pub(super) enum Made {
+    Phrase(Making),
+    Failed(TtsError),
+    /// The text is whole, and this was all of it.
+    End,
+}
+
+/// A phrase that is being made. Dropping it stops that.
+pub(super) struct Making {
+    phrase: Phrase,
+    /// Who speaks, at which rate; with the first sound.
+    head: oneshot::Receiver<Result<(&'static str, u32), TtsError>>,
+    parts: mpsc::Receiver<Option<Result<Part, TtsError>>>,
+    _task: AbortOnDropHandle<()>,
+}
+
+impl Made {
+    /// Starts to make a phrase.
+    pub fn start(phrase: Phrase, request: SpeechRequest, speaker: Speaker, progress: Arc<Progress>) -> Self {
+        let (head, head_receiver) = oneshot::channel();
+        let (sender, parts) = mpsc::channel(AHEAD);
+        let task = tokio::spawn(make(request, speaker, progress, head, sender));
+        Self::Phrase(Making { phrase, head: head_receiver, parts, _task: AbortOnDropHandle::new(task) })
+    }
+}
+
+async fn make(
+    request: SpeechRequest,
+    speaker: Speaker,
+    progress: Arc<Progress>,
+    head: oneshot::Sender<Result<(&'static str, u32), TtsError>>,
+    sender: mpsc::Sender<Option<Result<Part, TtsError>>>,
+) {
+    let began = Instant::now();
+    let Speaking { provider, sample_rate, mut parts } = match speaker.speak(request).await {
+        Ok(speaking) => speaking,
+        Err(error) => {
+            let _ = head.send(Err(error));
+            return;
+        }
+    };
+    progress.began(began.elapsed());
+    if head.send(Ok((provider, sample_rate))).is_err() {
+        return;
+    }
+    let (mut took, mut samples) = (Duration::ZERO, 0);
+    loop {
+        let asked = Instant::now();
+        let next = parts.next().await;
+        took += asked.elapsed();
+        if let Some(Ok(Part::Audio(chunk))) = &next {
+            samples += chunk.samples.len();
+        }
+        let last = !matches!(next, Some(Ok(_)));
+        if sender.send(next).await.is_err() {
+            return;
+        }
+        if last {
+            progress.made(took, sound(samples, sample_rate));
+            return;
+        }
+    }
+}
+
+fn sound(samples: usize, sample_rate: u32) -> Duration {
+    Duration::from_secs_f64(samples as f64 / f64::from(sample_rate))
+}
+
+/// Hears the phrases in order.
+pub(super) struct Heard {
+    made: mpsc::Receiver<Made>,
+    progress: Arc<Progress>,
+    events: Events,
+    request_id: String,
+    /// Who speaks, and the rate of all sound that leaves.
+    voice: Option<(&'static str, u32)>,
+    /// The next phrase, until its first sound.
+    coming: Option<Making>,
+    present: Option<Present>,
+    /// Parts that leave before anything else, the last one first.
+    first: Vec<Part>,
+    /// Since when the listener wants more.
+    wanted: Option<Instant>,
+}
+
+struct Present {
+    making: Making,
+    rate: AtRate,
+    /// Nothing of it has been heard yet.
+    fresh: bool,
+}
+
+impl Heard {
+    pub fn new(made: mpsc::Receiver<Made>, progress: Arc<Progress>, events: Events, request_id: String) -> Self {
+        let (voice, coming, present, first, wanted) = (None, None, None, Vec::new(), None);
+        Self { made, progress, events, request_id, voice, coming, present, first, wanted }
+    }
+
+    /// Waits for the first sound. Tells who speaks, and the rate of all that leaves.
+    ///
+    /// # Errors
+    /// Those of the first phrase.
+    pub async fn begin(&mut self) -> Result<(&'static str, u32), TtsError> {
+        self.next_phrase().await?;
+        self.voice.ok_or(TtsError::EmptyText)
+    }
+
+    /// Comes to the next phrase; `false` when there is none.
+    async fn next_phrase(&mut self) -> Result<bool, TtsError> {
+        if self.coming.is_none() {
+            self.coming = match self.made.recv().await {
+                Some(Made::Phrase(making)) => Some(making),
+                Some(Made::Failed(error)) => return Err(error),
+                Some(Made::End) => return Ok(false),
+                None => return Err(lost()),
+            };
+        }
+        let Some(making) = &mut self.coming else { return Err(lost()) };
+        let (provider, sample_rate) = (&mut making.head).await.map_err(|_| lost())??;
+        let (before, rate) = self.voice.unwrap_or((provider, sample_rate));
+        if before != provider {
+            self.first.push(Part::Provider { from: before, to: provider });
+        }
+        self.first.push(Part::Phrase(making.phrase.clone()));
+        self.voice = Some((provider, rate));
+        let rate = AtRate::new(sample_rate, rate);
+        self.present = self.coming.take().map(|making| Present { making, rate, fresh: true });
+        Ok(true)
+    }
+
+    /// The next part. Can be dropped and called again without losing sound.
+    pub async fn next(&mut self) -> Result<Option<Part>, TtsError> {
+        let wanted = *self.wanted.get_or_insert_with(Instant::now);
+        let part = self.part(wanted).await;
+        self.wanted = None;
+        part
+    }
+
+    async fn part(&mut self, wanted: Instant) -> Result<Option<Part>, TtsError> {
+        loop {
+            if let Some(part) = self.first.pop() {
+                return Ok(Some(part));
+            }
+            let Some(present) = &mut self.present else {
+                match self.next_phrase().await? {
+                    true => continue,
+                    false => return Ok(None),
+                }
+            };
+            let chunk = match present.making.parts.recv().await.ok_or_else(lost)?.transpose()? {
+                Some(Part::Audio(chunk)) => present.rate.push(chunk),
+                Some(Part::Provider { from, to }) => {
+                    self.voice = self.voice.map(|(_, rate)| (to, rate));
+                    return Ok(Some(Part::Provider { from, to }));
+                }
+                Some(part) => return Ok(Some(part)),
+                None => {
+                    let (tail, fresh) = (present.rate.finish(), present.fresh);
+                    let phrase = self.present.take().map(|present| present.making.phrase);
+                    let Some(chunk) = tail else {
+                        self.progress.phrase_over();
+                        continue;
+                    };
+                    let part = self.hear(chunk, fresh.then_some(phrase).flatten(), wanted);
+                    self.progress.phrase_over();
+                    return Ok(Some(part));
+                }
+            };
+            let Some(chunk) = chunk else { continue };
+            let phrase = std::mem::take(&mut present.fresh).then(|| present.making.phrase.clone());
+            return Ok(Some(self.hear(chunk, phrase, wanted)));
+        }
+    }
+
+    /// Sound leaves, the first one of `phrase` if there is one.
+    fn hear(&self, chunk: AudioChunk, phrase: Option<Phrase>, wanted: Instant) -> Part {
+        if let Some(phrase) = &phrase {
+            self.progress.phrase(phrase.text.chars().count());
+        }
+        let rate = self.voice.map_or(1, |(_, rate)| rate);
+        let gap = self.progress.heard(sound(chunk.samples.len(), rate), wanted);
+        if let Some(phrase) = phrase.filter(|phrase| phrase.index > 0) {
+            self.events.gap(&self.request_id, phrase.index, gap.as_secs_f64() * 1000.0);
+        }
+        Part::Audio(chunk)
+    }
+}
+
+/// A task that ends without saying so broke.
+fn lost() -> TtsError {
+    TtsError::Engine("a task that speaks a phrase is gone".into())
+}
