@@ -164,7 +164,7 @@ async fn a_text_without_an_end_is_given_up() {
     assert_eq!(stream(empty, &chain(&[&first])).await.err().unwrap().code(), "text_empty");
     let (writer, lost) = phrases();
     drop(writer);
-    assert_eq!(stream(lost, &chain(&[&first])).await.err().unwrap().code(), "engine_failed");
+    assert_eq!(stream(lost, &chain(&[&first])).await.err().unwrap().code(), "voice_failed");
 }
 
 #[tokio::test(start_paused = true)]
