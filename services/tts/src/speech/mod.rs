@@ -38,8 +38,8 @@ pub use ledger::Ledger;
 pub use parts::{Part, Phrase, Speaking};
 pub use phrases::{PhraseSettings, Phrases, TextError, TextWriter};
 pub use planner::{Planner, PlannerSettings};
-use utterance::Watch;
 pub use utterance::{Step, Utterance};
+use utterance::Watch;
 
 use crate::{config::SpeechSettings, events::Events};
 

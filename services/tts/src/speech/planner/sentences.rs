@@ -95,8 +95,27 @@ pub(super) fn judge(before: Before, run: &str, after: &str, closed: bool, langua
         return if lower || initial.is_numeric() { Verdict::Clause } else { Verdict::Sentence };
     }
     match lower {
+        true if whole_word(before, language) => Verdict::Clause,
         true => Verdict::Inside,
         false => after_period(before, next, closed, language),
+    }
+}
+
+/// Whether the word before a period is no abbreviation: some write all sentences in small letters. Short words are often
+/// abbreviations that nobody has listed, Russian ones even up to four letters ("англ.").
+fn whole_word(before: Before, language: Option<&str>) -> bool {
+    let word = bare(before.text.rsplit(char::is_whitespace).next().unwrap_or_default());
+    let cyrillic = cyrillic(word);
+    let long = word.chars().count() >= if cyrillic { 5 } else { 3 };
+    long && word.chars().all(char::is_alphabetic) && separate(spoken(language, cyrillic), "", word, "Xx")
+}
+
+/// The language of a word, whose script may belie the language of the text.
+fn spoken(language: Option<&str>, cyrillic: bool) -> &str {
+    match language {
+        Some("en") | None if cyrillic => "ru",
+        Some("ru") if !cyrillic => "en",
+        language => language.unwrap_or("en"),
     }
 }
 
@@ -128,12 +147,7 @@ fn after_period(before: Before, next: &str, closed: bool, language: Option<&str>
     if !numeric && ORDINARY.contains(&word.to_lowercase().as_str()) {
         return Verdict::Sentence;
     }
-    let language = match language {
-        Some("en") | None if cyrillic => "ru",
-        Some("ru") if !cyrillic => "en",
-        Some(language) => language,
-        None => "en",
-    };
+    let language = spoken(language, cyrillic);
     // "J. K. Rowling", "5 p.m. The": the whole next word matters; else its first letter, where that is enough.
     let initials = word.chars().count() == 1 || word.contains('.');
     let first = next.chars().next().filter(|first| first.is_uppercase()).map_or(String::from("Xx"), String::from);
