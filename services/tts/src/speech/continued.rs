@@ -142,7 +142,7 @@ impl Continued {
 }
 
 /// Whether a character is part of a word that white space ends. Scripts that write without spaces can be cut anywhere.
-fn of_word(character: char) -> bool {
+pub(super) fn of_word(character: char) -> bool {
     let unspaced = matches!(character, '\u{0E00}'..='\u{0EFF}' | '\u{1000}'..='\u{109F}' | '\u{2E80}'..='\u{A4CF}');
     !character.is_whitespace() && !unspaced
 }
