@@ -129,19 +129,19 @@ impl Phrases {
                 if self.ended && self.planner.is_done() {
                     return Err(TtsError::EmptyText);
                 }
-                self.step().await?;
+                self.step(true).await?;
             }
         }
         Ok(())
     }
 
-    /// Takes the next piece of text, or waits until the planner may think otherwise.
+    /// Takes the next piece of text, or waits until the planner may think otherwise, when it is `planning`.
     ///
     /// # Errors
     /// [`TtsError::TextTimeout`] when the text pauses for too long, [`TtsError::Engine`] when its writer is gone.
-    async fn step(&mut self) -> Result<(), TtsError> {
+    async fn step(&mut self, planning: bool) -> Result<(), TtsError> {
         let given_up = self.alive + self.settings.text_timeout;
-        let wake = self.planner.wake(self.progress.playback());
+        let wake = self.planner.wake(self.progress.playback()).filter(|_| planning);
         tokio::select! {
             biased;
             piece = self.pieces.recv(), if !self.ended => {
@@ -205,7 +205,7 @@ impl Phrases {
             }
             let full = ahead.capacity() == 0;
             let step = tokio::select! {
-                step = self.step(), if !full || !self.ended => step,
+                step = self.step(!full), if !full || !self.ended => step,
                 room = ahead.reserve(), if full => match room {
                     Ok(_) => Ok(()),
                     Err(_) => return,
