@@ -17,7 +17,8 @@ fn evervoice(directory: &Path) -> Command {
     command
 }
 
-fn run(directory: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
+/// Runs the program to its end.
+pub fn run(directory: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
     evervoice(directory).args(arguments).envs(variables.iter().copied()).output().unwrap()
 }
 
