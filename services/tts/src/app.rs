@@ -85,6 +85,23 @@ async fn chain(settings: &TtsSettings, events: &Events, shell: &Shell) -> Result
     Ok(chain)
 }
 
+/// One provider of the chain, alone and without metrics: for whoever wants to know whether it works. Must be called within a tokio
+/// runtime.
+///
+/// # Errors
+/// When it cannot be made: a voice that is missing or damaged, an address that is none.
+pub async fn provider(name: ProviderName, settings: &TtsSettings) -> Result<Arc<dyn TtsProvider>, BoxError> {
+    let (elevenlabs, events) = (settings.elevenlabs.clone(), evervoice_elevenlabs::Events::unregistered());
+    Ok(match name {
+        ProviderName::ElevenLabsWs => Arc::new(WebSocketProvider::start(Arc::new(elevenlabs), events)?),
+        ProviderName::ElevenLabsHttp => Arc::new(HttpProvider::new(elevenlabs, events)?),
+        ProviderName::Local => {
+            let local = settings.local.clone();
+            Arc::new(tokio::task::spawn_blocking(move || local_voices(&local)).await??)
+        }
+    })
+}
+
 fn local_voices(settings: &LocalSettings) -> Result<LocalVoices, BoxError> {
     let mut voices: Vec<Box<dyn VoiceEngine>> = Vec::new();
     if settings.built_in {

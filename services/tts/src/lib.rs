@@ -13,5 +13,5 @@ mod events;
 mod http;
 mod speech;
 
-pub use app::Tts;
+pub use app::{Tts, provider};
 pub use config::TtsSettings;

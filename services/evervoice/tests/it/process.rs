@@ -17,7 +17,8 @@ fn evervoice(directory: &Path) -> Command {
     command
 }
 
-fn run(directory: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
+/// Runs the program to its end.
+pub fn run(directory: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
     evervoice(directory).args(arguments).envs(variables.iter().copied()).output().unwrap()
 }
 
@@ -193,7 +194,10 @@ fn help_and_version_are_there() {
     let directory = tempfile::tempdir().unwrap();
     let help = run(directory.path(), &["--help"], &[]);
     let text = String::from_utf8_lossy(&help.stdout);
-    assert!(["serve", "check-config", "healthcheck", "models"].iter().all(|word| text.contains(word)), "{text}");
+    assert!(
+        ["serve", "check-config", "healthcheck", "doctor", "models"].iter().all(|word| text.contains(word)),
+        "{text}"
+    );
     let version = run(directory.path(), &["--version"], &[]);
     assert_eq!(String::from_utf8_lossy(&version.stdout).trim(), format!("evervoice {}", env!("CARGO_PKG_VERSION")));
 }
