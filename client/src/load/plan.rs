@@ -7,20 +7,20 @@ use evervoice_core::api::FillerContext;
 use super::options::Options;
 use crate::error::ClientError;
 
-/// What is said where no file is given. `{n}` makes each utterance one of its own, which a cache does not know.
+/// What is said where no file is given. `{number}` makes each utterance one of its own, which a cache does not know.
 const PHRASES: [&str; 12] = [
     "Good morning! Thank you for calling. How can I help you today?",
-    "Your order number {n} is on its way. The courier will call you fifteen minutes before he arrives.",
-    "Let me check that for you. I see {n} in our records, and it is active. Is there anything else?",
-    "Yes, of course. | The total is {n} dollars and twenty cents. | Would you like to pay by card?",
-    "I am sorry to hear that; we will send somebody tomorrow between nine and eleven. Your request is number {n}.",
-    "The next train leaves at a quarter past ten from platform {n}. It arrives in the city at noon, if all goes well.",
-    "Please hold the line. I will connect you with a colleague who knows more about case {n} than I do.",
-    "That is a good question. In short: it depends on the weather, the road, and the day of the week. Ask me again in {n} days.",
-    "You have {n} new messages. The first one came yesterday at five in the afternoon. It is from your dentist.",
-    "No problem. | I have moved your appointment to Tuesday at {n} minutes past three. | See you then!",
-    "Everything is ready. Your code is {n}. It is valid for ten minutes, so please do not close this window.",
-    "We are open from Monday to Friday, nine to six. On Saturday we close at two. Today you are caller {n}.",
+    "Your order number {number} is on its way. The courier will call you fifteen minutes before he arrives.",
+    "Let me check that for you. I see {number} in our records, and it is active. Is there anything else?",
+    "Yes, of course. | The total is {number} dollars and twenty cents. | Would you like to pay by card?",
+    "I am sorry to hear that; we will send somebody tomorrow between nine and eleven. Your request is number {number}.",
+    "The next train leaves at a quarter past ten from platform {number}. It arrives in the city at noon, if all goes well.",
+    "Please hold the line. I will connect you with a colleague who knows more about case {number} than I do.",
+    "That is a good question. In short: it depends on the weather, the road, and the day of the week. Ask me again in {number} days.",
+    "You have {number} new messages. The first one came yesterday at five in the afternoon. It is from your dentist.",
+    "No problem. | I have moved your appointment to Tuesday at {number} minutes past three. | See you then!",
+    "Everything is ready. Your code is {number}. It is valid for ten minutes, so please do not close this window.",
+    "We are open from Monday to Friday, nine to six. On Saturday we close at two. Today you are caller {number}.",
 ];
 
 /// About how long a character is spoken, in ms: for the time at which a caller interrupts.
@@ -102,7 +102,7 @@ impl Plan {
     fn turn(&mut self, text: String) -> Turn {
         let number = self.utterances;
         self.utterances += 1;
-        let text = text.replace("{n}", &number.to_string());
+        let text = text.replace("{number}", &number.to_string());
         let speech_ms = text.chars().count() as u64 * CHARACTER_MS;
         // Drawn whether used or not, so that the same seed gives the same load with other shares too.
         let (chance, after) = (self.random.f64(), Duration::from_millis(self.random.u64(0..=speech_ms)));
@@ -175,7 +175,7 @@ mod tests {
     fn utterances_are_due_at_the_rate_whatever_a_dialogue_has_of_them() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("phrases.txt");
-        std::fs::write(&file, "One {n}. | Two {n}.\n\n Three. \n").unwrap();
+        std::fs::write(&file, "One {number}. | Two {number}.\n\n Three. \n").unwrap();
         let file = file.to_str().unwrap();
         let plan = plan(&["--users", "2", "--rate", "4", "--count", "5", "--phrases", file]);
         let due: Vec<(usize, u64)> = plan.iter().map(|one| (one.user, one.at.as_millis() as u64)).collect();

@@ -185,7 +185,8 @@ impl Report {
         }
 
         errors(out, "Ошибки", &self.errors, self.utterances)?;
-        errors(out, "Заполнители, которых не было", &self.filler_errors, self.fillers)?;
+        let asked = self.fillers + self.filler_errors.values().sum::<usize>();
+        errors(out, "Заполнители, которых не было", &self.filler_errors, asked)?;
 
         writeln!(
             out,

@@ -31,8 +31,11 @@ fn every_letter_is_heard_once() {
     let house = House::start();
     let directory = tempfile::tempdir().unwrap();
     let phrases = directory.path().join("phrases.txt");
-    std::fs::write(&phrases, "Your order number {n} is ready. | Is there anything else, please?\nGood morning {n}!\n")
-        .unwrap();
+    std::fs::write(
+        &phrases,
+        "Your order number {number} is ready. | Is there anything else, please?\nGood morning {number}!\n",
+    )
+    .unwrap();
     let arguments = ["--users", "2", "--rate", "20", "--count", "6", "--tokens-per-second", "200", "--check"];
     let ended = load(&house, directory.path(), &[&arguments[..], &["--phrases", phrases.to_str().unwrap()]].concat());
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{}", ended.stdout);
@@ -113,7 +116,8 @@ fn a_caller_who_interrupts_has_heard_a_beginning() {
     let house = House::start();
     let directory = tempfile::tempdir().unwrap();
     let phrases = directory.path().join("phrases.txt");
-    std::fs::write(&phrases, "Hello there. This is a text, number {n}, which is written rather slowly.\n").unwrap();
+    std::fs::write(&phrases, "Hello there. This is a text, number {number}, which is written rather slowly.\n")
+        .unwrap();
     let arguments = ["--users", "3", "--rate", "50", "--count", "6", "--tokens-per-second", "6", "--cancel-share", "1"];
     let more = ["--check", "--phrases", phrases.to_str().unwrap()];
     let ended = load(&house, directory.path(), &[&arguments[..], &more].concat());
