@@ -16,6 +16,7 @@ use crate::{
     events::Events,
     http,
     speech::{Chain, Speech, breaker::BreakerSettings},
+    stock::{Keeper, Stock},
 };
 
 /// The text-to-speech service.
@@ -38,7 +39,17 @@ impl Service for Tts {
     async fn build(settings: TtsSettings, shell: &Shell) -> Result<(Router, Arc<dyn HealthCheck>), BoxError> {
         let events = shell.register(Events::register);
         let chain = Arc::new(chain(&settings, &events, shell).await?);
-        let speech = Arc::new(Speech::new(Arc::clone(&chain), &settings.speech, events));
+        let stock = Arc::new(Stock::new(&settings.stock));
+        let speech = Arc::new(Speech::new(Arc::clone(&chain), Arc::clone(&stock), &settings.speech, events.clone()));
+        let keeper = Keeper::new(stock, Arc::clone(&chain), settings.stock.dir.clone(), speech.limits(), events);
+        let lifecycle = shell.lifecycle.clone();
+        // Neither the start nor anybody's health waits for it.
+        tokio::spawn(async move {
+            tokio::select! {
+                () = keeper.run() => {}
+                () = lifecycle.stopping() => {}
+            }
+        });
         let health = Arc::new(Health { chain, speech: Arc::clone(&speech) });
         Ok((http::routes(settings, speech, shell.lifecycle.clone()), health))
     }

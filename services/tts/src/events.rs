@@ -148,7 +148,11 @@ impl Events {
         registry.register("tts_hedged", "Providers that got company because they were slow", events.hedged.clone());
         registry.register("tts_gap_ms", "Silence before a phrase because it was late, ms", events.gap.clone());
         registry.register("tts_phrases", "Phrases by what ended them", events.phrases.clone());
-        registry.register("tts_waiting", "Utterances that wait on WebSockets for those before them", events.waiting.clone());
+        registry.register(
+            "tts_waiting",
+            "Utterances that wait on WebSockets for those before them",
+            events.waiting.clone(),
+        );
         registry.register(
             "barge_in_reaction_ms",
             "Interruption to the last sound, ms",
@@ -226,6 +230,22 @@ impl Events {
             None => tracing::info!(event = "tts_stock", result, language, text),
             Some(error) => tracing::warn!(event = "tts_stock", result, language, text, error),
         }
+    }
+
+    /// Nobody can speak the texts of the stock in a language, of which `text` is the first.
+    pub fn stock_unspoken(&self, language: &str, text: &str, error: Option<&str>) {
+        self.stock.get_or_create(&ByResult { result: "failed" }).inc();
+        let note = "give it a voice that can (local.voices, or ElevenLabs), or take its texts out of stock";
+        tracing::info!(event = "tts_stock_unspoken", language, text, error, note);
+    }
+
+    /// The stock on disk is not as it should be, or cannot be written.
+    pub fn stock_dir(&self, error: &str) {
+        tracing::warn!(
+            event = "tts_stock_dir",
+            error,
+            note = "what is missing is rendered, and kept in memory at least"
+        );
     }
 
     /// Somebody wanted to take a conversation up again: `resumed`, `unknown` or `expired`.

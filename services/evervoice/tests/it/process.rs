@@ -42,7 +42,8 @@ fn serve(directory: &Path) -> Process {
 fn serve_with(directory: &Path, variables: &[(&str, &str)]) -> Process {
     let mut child = evervoice(directory)
         .envs(variables.iter().copied())
-        .envs([("GATEWAY_PORT", "0"), ("ASR_PORT", "0"), ("TTS_PORT", "0")])
+        // Every text is made, however often it is spoken.
+        .envs([("GATEWAY_PORT", "0"), ("ASR_PORT", "0"), ("TTS_PORT", "0"), ("TTS_CACHE_MB", "0")])
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()

@@ -53,6 +53,14 @@ impl Chain {
         self.links.iter().map(|link| link.provider.name()).collect()
     }
 
+    /// Who can speak a request, the preferred one first: their places, and what decides their sound. Those that do not have its
+    /// voice are not among them.
+    pub(crate) fn renderings(&self, request: &SpeechRequest) -> impl Iterator<Item = (usize, String)> {
+        let has = |link: &Link| request.voice().is_none_or(|name| link.provider.has_voice(name));
+        let links = self.links.iter().enumerate().filter(move |(_, link)| has(link));
+        links.filter_map(move |(at, link)| Some((at, link.provider.rendering(request)?)))
+    }
+
     /// The voices of all providers, each name once. The default is that of the first provider.
     pub fn voices(&self) -> Vec<VoiceInfo> {
         let mut voices: Vec<VoiceInfo> = Vec::new();

@@ -129,7 +129,7 @@ fn phrases() -> (TextWriter, Phrases) {
 
 async fn stream(mut phrases: Phrases, chain: &Arc<Chain>) -> Result<Speaking, TtsError> {
     phrases.begun().await?;
-    phrases.stream(Speaker { chain: Arc::clone(chain) }, "id".into()).await
+    phrases.stream(Speaker::of(Arc::clone(chain)), "id".into()).await
 }
 
 #[tokio::test(start_paused = true)]

@@ -7,3 +7,4 @@ mod load;
 mod process;
 mod socket;
 mod speech;
+mod stock;
