@@ -148,7 +148,11 @@ impl Events {
         registry.register("tts_hedged", "Providers that got company because they were slow", events.hedged.clone());
         registry.register("tts_gap_ms", "Silence before a phrase because it was late, ms", events.gap.clone());
         registry.register("tts_phrases", "Phrases by what ended them", events.phrases.clone());
-        registry.register("tts_waiting", "Utterances that wait on WebSockets for those before them", events.waiting.clone());
+        registry.register(
+            "tts_waiting",
+            "Utterances that wait on WebSockets for those before them",
+            events.waiting.clone(),
+        );
         registry.register(
             "barge_in_reaction_ms",
             "Interruption to the last sound, ms",

@@ -38,8 +38,8 @@ pub use ledger::Ledger;
 pub use parts::{Part, Phrase, Speaking};
 pub use phrases::{PhraseSettings, Phrases, TextError, TextWriter};
 pub use planner::{Planner, PlannerSettings};
-pub use utterance::{Step, Utterance};
 use utterance::Watch;
+pub use utterance::{Step, Utterance};
 
 use crate::{config::SpeechSettings, events::Events};
 
@@ -91,6 +91,11 @@ impl Speech {
         let phrases = PhraseSettings { planner, ahead: settings.phrases_ahead, text_timeout };
         let speaker = Speaker { chain };
         Self { speaker, room: Arc::new(Semaphore::new(capacity)), capacity, limits, phrases, events }
+    }
+
+    /// Log and metrics.
+    pub fn events(&self) -> &Events {
+        &self.events
     }
 
     /// What a request may ask for.
