@@ -74,3 +74,70 @@ pub fn problem_message(id: Option<&str>, problem: &Problem, request_id: &str) ->
     };
     Message::Text(serde_json::to_string(&message).unwrap_or_default().into())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    /// The JSON examples of the manual in blocks of this kind.
+    fn examples(kind: &str) -> Vec<&'static str> {
+        let manual = include_str!("../../../PROTOCOL.md");
+        let opening = format!("```json {kind}\n");
+        manual.split(&opening).skip(1).map(|block| block.split("```").next().unwrap()).collect()
+    }
+
+    #[test]
+    fn every_example_of_the_manual_is_a_message() {
+        let (client, server) = (examples("client"), examples("server"));
+        let json = include_str!("../../../PROTOCOL.md").matches("```json").count();
+        assert_eq!(client.len() + server.len(), json, "an example is of nobody");
+        let mut commands: Vec<String> = client.iter().map(|example| format!("{:?}", parse(example).unwrap())).collect();
+        for example in server {
+            let read: Value = serde_json::from_str(example).unwrap();
+            // What is written again from the type is all of the example: it has no field that does not exist.
+            let written = match serde_json::from_str::<TtsEvent>(example) {
+                Ok(event) => serde_json::to_value(event),
+                Err(_) => serde_json::to_value(serde_json::from_str::<TtsProblem>(example).unwrap()),
+            };
+            assert_eq!(written.unwrap(), read);
+            commands.push(read["type"].to_string());
+        }
+        for name in ["Speak", "Text", "Flush", "End", "Cancel", "Filler", "Config"] {
+            assert!(commands.iter().any(|command| command.starts_with(name)), "no example of {name}");
+        }
+        for name in ["start", "phrase", "mark", "provider", "cancelled", "end", "resumed", "problem"] {
+            assert!(commands.contains(&format!("\"{name}\"")), "no example of {name}");
+        }
+    }
+
+    /// `RENEW_SCHEMA=1 cargo test -p evervoice-tts the_schema` writes the file.
+    #[test]
+    fn the_schema_is_that_of_the_types() {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("protocol.schema.json");
+        let schema = serde_json::to_string_pretty(&evervoice_core::api::tts_schema()).unwrap() + "\n";
+        if std::env::var_os("RENEW_SCHEMA").is_some() {
+            std::fs::write(&file, &schema).unwrap();
+        }
+        let written = std::fs::read_to_string(&file).unwrap_or_default();
+        let how = "protocol.schema.json is old; RENEW_SCHEMA=1 cargo test -p evervoice-tts the_schema writes it anew";
+        assert!(written == schema, "{how}");
+    }
+
+    #[test]
+    fn fields_that_do_not_exist_are_refused_by_name() {
+        for (message, told) in [
+            (r#"{"type": "cancel", "played": 1}"#, "played_ms"),
+            (r#"{"type": "filler", "txt": "x"}"#, "context"),
+            (r#"{"type": "config", "lead": 1}"#, "lead_ms"),
+            (r#"{"type": "config", "barge_in": {"level": 1}}"#, "min_level_dbfs"),
+            (r#"{"type": "text", "text": "x", "final": true}"#, "voice"),
+            (r#"{"type": "flush", "text": "x"}"#, "flush"),
+            (r#"{"type": 5}"#, "speak, text, flush, end, cancel, filler and config"),
+        ] {
+            let (_, problem) = parse(message).unwrap_err();
+            assert!(problem.code == "invalid_field" && problem.detail.contains(told), "{message}: {}", problem.detail);
+        }
+    }
+}
