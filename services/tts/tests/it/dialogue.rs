@@ -8,7 +8,7 @@ use evervoice_tts::{
     TtsSettings,
     config::{ProviderChoice, ProviderName},
 };
-use futures_util::{SinkExt, future::join_all};
+use futures_util::{SinkExt, StreamExt, future::join_all};
 use serde_json::{Value, json};
 use tokio_tungstenite::{
     connect_async,
@@ -17,7 +17,7 @@ use tokio_tungstenite::{
 
 use crate::{harness::TestService, socket::Socket};
 
-const TONE_MS: usize = 10;
+const TONE_MS: usize = 20;
 
 /// Bytes of a ms of 16 kHz s16le.
 const MS: usize = 32;
@@ -78,6 +78,17 @@ struct Heard {
 }
 
 impl Heard {
+    /// Takes sound until the last phrase has begun.
+    async fn of_last_phrase(&mut self, socket: &mut Socket, start_ms: usize) {
+        while self.sound.len() <= start_ms * MS {
+            match socket.0.next().await.unwrap().unwrap() {
+                Message::Binary(sound) => self.sound.extend(sound),
+                Message::Text(text) => assert!(text.contains("mark"), "{text}"),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
     /// Takes everything until an event of one of these kinds, and that event.
     async fn until(&mut self, socket: &mut Socket, kinds: &[&str]) -> Value {
         loop {
@@ -212,20 +223,20 @@ async fn nothing_is_made_for_a_client_that_does_not_read() {
 async fn what_was_heard_is_told_by_the_client_or_by_the_clock() {
     let stage = Stage::eager().await;
     let text = "The quick brown fox jumps over the lazy dog.";
-    for (played, heard, ms) in
-        [(0, "", 0), (35, "The", 35), (99, "The quick", 99), (100, "The quick", 100), (9_999, text, 440)]
-    {
+    for (played, heard) in [(0, ""), (70, "The"), (150, "The"), (199, "The quick"), (99_999, text)] {
         let mut socket = Socket::open(stage.address()).await;
         socket.send(json!({"id": "a", "text": text})).await;
         assert_eq!(socket.event().await.1["type"], "start");
-        assert_eq!(socket.event().await.1["type"], "end");
+        let (sound, end) = socket.event().await;
+        assert_eq!((&end["type"], &end["audio_ms"]), (&json!("end"), &json!(sound.len() / MS)));
+        let audio_ms = end["audio_ms"].as_u64().unwrap();
         // All has been sent, and is still being played.
         socket.send(json!({"type": "cancel", "id": "a", "played_ms": played})).await;
         let (_, cancelled) = socket.event().await;
         assert_eq!(
             cancelled,
             json!({"type": "cancelled", "id": "a", "reason": "cancel", "heard": heard, "heard_chars": heard.len(),
-                   "heard_ms": ms, "audio_ms": 440, "bytes": 440 * MS})
+                   "heard_ms": audio_ms.min(played), "audio_ms": audio_ms, "bytes": sound.len()})
         );
         socket.send(json!({"type": "cancel", "id": "a"})).await;
         assert_eq!(socket.event().await.1["code"], "nothing_to_cancel", "it has been thrown away");
@@ -237,7 +248,7 @@ async fn what_was_heard_is_told_by_the_client_or_by_the_clock() {
     socket.send(json!({"type": "cancel"})).await;
     let (_, cancelled) = socket.event().await;
     let (heard, ms) = (cancelled["heard"].as_str().unwrap(), cancelled["heard_ms"].as_u64().unwrap() as usize);
-    assert!(text.starts_with(heard) && heard.len() * TONE_MS <= ms && ms <= 440, "{cancelled}");
+    assert!(text.starts_with(heard) && heard.len() * TONE_MS <= ms && ms <= 1_000, "{cancelled}");
 }
 
 #[tokio::test]
@@ -252,18 +263,12 @@ async fn one_utterance_of_several_is_cancelled() {
     }
     socket.send(json!({"type": "cancel", "id": "a"})).await;
     assert_eq!(socket.event().await.1["id"], "a");
-    // `b` moves up: it would have been heard 9 s later.
-    let mut heard = 0;
-    while heard == 0 {
-        socket.send(json!({"type": "cancel", "id": "nobody"})).await;
-        assert_eq!(socket.event().await.1["code"], "nothing_to_cancel");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-        socket.send(json!({"type": "cancel", "id": "b"})).await;
-        let (_, cancelled) = socket.event().await;
-        heard = cancelled["heard_ms"].as_u64().unwrap();
-        assert_eq!(cancelled["id"], "b");
-    }
-    assert!(heard < 9_000, "{heard}");
+    // `b` moves up: it would have been heard 18 s later.
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    socket.send(json!({"type": "cancel", "id": "b"})).await;
+    let (_, cancelled) = socket.event().await;
+    let of = |name: &str| cancelled[name].as_u64().unwrap();
+    assert!(of("heard_ms") > 0 && of("heard_ms") < of("audio_ms"), "{cancelled}");
 }
 
 #[tokio::test]
@@ -302,11 +307,7 @@ async fn random_cancels_leave_nothing_behind() {
     join_all((0..8).map(talk)).await;
     stage.quiet().await;
     let health: Value = stage.service.get("/health").await.json().await.unwrap();
-    assert_eq!(
-        health["parts"]["speech"]["active"].as_u64().or(health["speech"]["active"].as_u64()),
-        Some(0),
-        "{health}"
-    );
+    assert_eq!(health["parts"]["speech"]["active"], 0, "{health}");
     assert!(stage.service.metric("barge_in_reaction_ms_count{reason=\"cancel\"}").await > 100.0);
 }
 
@@ -386,7 +387,8 @@ async fn broken(stage: &Stage) -> (Heard, String) {
     phrase(&mut socket, " Three and four.").await;
     heard.until(&mut socket, &["phrase"]).await;
     phrase(&mut socket, " Five and six.").await;
-    heard.until(&mut socket, &["phrase"]).await;
+    let last = heard.until(&mut socket, &["phrase"]).await;
+    heard.of_last_phrase(&mut socket, last["start_ms"].as_u64().unwrap() as usize).await;
     // Dropped without a close.
     drop(socket);
     (heard, token)
@@ -477,9 +479,7 @@ async fn a_conversation_is_taken_over_from_a_connection_that_is_still_open() {
     let mut new = Socket::with(stage.address(), &format!("?resume={token}")).await;
     assert_eq!(new.next().await.1["utterances"][0]["id"], "a");
     assert_eq!(new.event().await.1["type"], "start");
-    let closed = async {
-        while !matches!(futures_util::StreamExt::next(&mut old.0).await, None | Some(Err(_) | Ok(Message::Close(_)))) {}
-    };
+    let closed = async { while !matches!(old.0.next().await, None | Some(Err(_) | Ok(Message::Close(_)))) {} };
     tokio::time::timeout(DEADLINE, closed).await.expect("the old connection is still open");
     new.send(json!({"type": "cancel"})).await;
     assert_eq!(new.event().await.1["type"], "cancelled");

@@ -330,3 +330,86 @@ impl Sounding {
         self.frames.sent() * self.format.audio().frame_bytes() as u64
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PACE: Pace = Pace { lead_ms: 100, frame_ms: 40 };
+
+    const fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    /// 200 ms of sound that is at hand.
+    fn filler() -> Sounding {
+        let (text, format) = ("One moment.".to_owned(), OutputFormat::Ulaw8000);
+        let sound = Bytes::from((0..1_600u32).map(|n| n as u8).collect::<Vec<u8>>());
+        Sounding::pinned("f".to_owned(), SoundKind::Filler, Pinned { text, provider: "local", format, sound })
+    }
+
+    /// All that leaves, with the ms at which it does.
+    async fn sent(sounding: &mut Sounding, earlier: Option<Instant>) -> Vec<(u64, String)> {
+        let (sender, mut receiver) = mpsc::channel(1);
+        let (began, mut sent) = (Instant::now(), vec![]);
+        loop {
+            let what = match sounding.next(PACE, earlier, std::future::pending(), &sender).await {
+                Next::Tell(TtsEvent::Phrase { text, start_ms, .. }) => format!("{text} at {start_ms}"),
+                Next::Frame(place) => {
+                    place.send(Message::Binary(sounding.frame(PACE, earlier).unwrap()));
+                    format!("{} bytes", receiver.recv().await.unwrap().into_data().len())
+                }
+                Next::Over => return sent,
+                _ => panic!("something else"),
+            };
+            sent.push((began.elapsed().as_millis() as u64, what));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_frame_leaves_when_the_listener_is_no_further_behind_than_the_lead() {
+        let expected = [(0, "One moment. at 0"), (0, "320"), (0, "320"), (20, "320"), (60, "320"), (100, "320")];
+        let expected = expected.map(|(at, what)| (at, what.to_owned() + if what == "320" { " bytes" } else { "" }));
+        assert_eq!(sent(&mut filler(), None).await, expected);
+        // Behind something that is still being played.
+        let mut second = filler();
+        let earlier = Instant::now() + ms(500);
+        let at: Vec<u64> = sent(&mut second, Some(earlier)).await.into_iter().map(|(at, _)| at).collect();
+        assert_eq!(at, [440, 440, 480, 520, 560, 600]);
+        assert_eq!(second.first_played(), Some(earlier));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_waits_when_there_is_no_time_left() {
+        let (sender, _receiver) = mpsc::channel(8);
+        let (mut sounding, began) = (filler(), Instant::now());
+        while !matches!(sounding.next(PACE, None, std::future::ready(()), &sender).await, Next::Over) {
+            sounding.frame(PACE, None);
+        }
+        assert_eq!(
+            (began.elapsed(), sounding.end()),
+            (ms(0), TtsEvent::End { id: "f".into(), audio_ms: 200, bytes: 1_600 })
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_heard_follows_the_clock() {
+        let mut sounding = filler();
+        sent(&mut sounding, None).await;
+        let heard = |sounding: &Sounding, played| match sounding.cancelled(CancelReason::Cancel, played, Instant::now())
+        {
+            TtsEvent::Cancelled { heard, heard_ms, audio_ms: 200, bytes: 1_600, .. } => (heard, heard_ms),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(heard(&sounding, None), ("One".to_owned(), 100), "the last frame has just left");
+        assert_eq!(heard(&sounding, Some(30)), (String::new(), 30));
+        assert_eq!(heard(&sounding, Some(5_000)), ("One moment.".to_owned(), 200));
+        assert_eq!(sounding.mark_due(ms(50)), Some(Instant::now() - ms(50)));
+        let mark = sounding.mark(Instant::now());
+        assert_eq!(mark, Some(TtsEvent::Mark { id: "f".into(), played_ms: 100, chars: 3 }));
+        assert_eq!((sounding.mark(Instant::now()), sounding.mark_due(ms(50))), (None, Some(Instant::now() + ms(50))));
+        tokio::time::advance(ms(1_000)).await;
+        assert_eq!(heard(&sounding, None), ("One moment.".to_owned(), 200));
+        assert!(!sounding.is_played(Instant::now()));
+    }
+}
