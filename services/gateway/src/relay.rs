@@ -1,7 +1,8 @@
 //! A WebSocket of a client joined to a WebSocket of a service.
 //!
 //! Each direction passes messages one at a time: a side that takes nothing stops what flows to it, and only that; nothing
-//! piles up here. The service has the last word: it answers a close of the client, and when it is lost the client is told.
+//! piles up here. The service has the last word: it answers a close of the client, and when it is lost the client is told. A client
+//! that breaks off without a close breaks off there too: its conversation may go on over another connection.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
@@ -118,7 +119,7 @@ enum End {
     Closed,
     /// Without one.
     Lost,
-    /// The client takes nothing any more.
+    /// The client takes nothing any more, or broke off.
     ClientGone,
     /// The gateway stops, and nobody says anything.
     Quiet,
@@ -130,9 +131,10 @@ pub async fn run(client: WebSocket, service: Service, lifecycle: &Lifecycle, req
     let activity = Activity::new();
     let end = {
         let up = async {
-            upward(&mut from_client, &mut to_service, &activity).await;
-            // What the service still has to say is said: this direction alone never ends the relay.
-            std::future::pending::<()>().await;
+            if upward(&mut from_client, &mut to_service, &activity).await {
+                // What the service still has to say is said.
+                std::future::pending::<()>().await;
+            }
         };
         let quiet = async {
             lifecycle.stopping().await;
@@ -142,7 +144,7 @@ pub async fn run(client: WebSocket, service: Service, lifecycle: &Lifecycle, req
         };
         tokio::select! {
             end = downward(&mut from_service, &mut to_client, &activity) => end,
-            () = up => End::Lost,
+            () = up => End::ClientGone,
             () = quiet => End::Quiet,
         }
     };
@@ -168,18 +170,18 @@ pub async fn run(client: WebSocket, service: Service, lifecycle: &Lifecycle, req
     let _ = timeout(FAREWELL, farewell).await;
 }
 
-/// Passes what the client says until it has closed, has gone, or the service takes no more.
-async fn upward(from: &mut SplitStream<WebSocket>, to: &mut SplitSink<Service, Message>, activity: &Activity) {
+/// Passes what the client says until it has closed, has gone, or the service takes no more. `false` when it broke off without a
+/// close: nobody hears what the service still has to say.
+async fn upward(from: &mut SplitStream<WebSocket>, to: &mut SplitSink<Service, Message>, activity: &Activity) -> bool {
     while let Some(Ok(message)) = from.next().await {
         activity.note();
         let Some(message) = to_service(message) else { continue };
         let is_close = message.is_close();
         if to.send(message).await.is_err() || is_close {
-            return;
+            return true;
         }
     }
-    // Gone without a close: the service need not go on for nobody.
-    let _ = to.send(Message::Close(None)).await;
+    false
 }
 
 /// Passes what the service says until it has closed or is lost, or the client takes no more.

@@ -3,14 +3,16 @@
 
 mod socket;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use socket::{
-    BargeIn, CancelReason, FillerContext, Resumed, SoundKind, SpeechConfig, TtsCommand, TtsEvent,
+    BargeIn, CancelReason, FillerContext, ProblemKind, Resumed, SoundKind, SpeechConfig, TtsCommand, TtsEvent,
+    TtsProblem, tts_schema,
 };
 
 /// Body of `POST /api/tts` and `POST /api/tts/wav`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SpeakBody {
     /// What to say.

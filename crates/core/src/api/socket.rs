@@ -1,12 +1,14 @@
 //! Text messages on `/ws/tts`. `services/tts/PROTOCOL.md` is their manual.
 
+use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::SpeakBody;
 
 /// A text message of a client. Without a `type` it is `speak`. Binary messages are the caller's sound, for
 /// [`SpeechConfig::barge_in`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum TtsCommand {
     /// Say this, after what is being said.
@@ -66,7 +68,7 @@ pub enum TtsCommand {
 }
 
 /// How to speak on this socket. What is missing stays as it is; the fields of an utterance win.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SpeechConfig {
     /// Name of a voice, as in `GET /api/voices`.
@@ -93,7 +95,7 @@ pub struct SpeechConfig {
 }
 
 /// When the caller's sound (binary messages, s16le mono) interrupts what is being said. Off until it is switched on.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct BargeIn {
     /// Whether it does.
@@ -124,7 +126,7 @@ impl Default for BargeIn {
 }
 
 /// What a filler follows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FillerContext {
     /// The caller has asked something.
@@ -135,9 +137,8 @@ pub enum FillerContext {
     Hesitation,
 }
 
-/// A text message of the server. Sound comes as binary messages between `start` and `end`. Problems are messages
-/// `{"type":"problem", "id", …}` with the members of a problem body.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// A text message of the server; another one is [`TtsProblem`]. Sound comes as binary messages between `start` and `end`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum TtsEvent {
     /// The binary messages that follow are this utterance.
@@ -225,7 +226,7 @@ pub enum TtsEvent {
 }
 
 /// An utterance of a conversation that goes on.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Resumed {
     /// The utterance.
     pub id: String,
@@ -238,7 +239,7 @@ pub struct Resumed {
 }
 
 /// What the sound of an utterance is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SoundKind {
     /// What the client wants said.
@@ -250,11 +251,68 @@ pub enum SoundKind {
 }
 
 /// Why an utterance was stopped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CancelReason {
     /// The client said so.
     Cancel,
     /// The caller's sound did.
     BargeIn,
+}
+
+/// What went wrong, as a message: with `id` it is about that utterance, which is over unless it was only a message about it
+/// that could not be understood. The members are those of a problem of HTTP.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct TtsProblem {
+    /// Always `problem`.
+    #[serde(rename = "type")]
+    pub kind: ProblemKind,
+    /// The utterance, or the name that the message gave; `null` where there is none.
+    pub id: Option<String>,
+    /// The phrase of the status.
+    pub title: String,
+    /// The HTTP status that fits.
+    pub status: u16,
+    /// What was wrong, and what is allowed.
+    pub detail: String,
+    /// Stable name of the problem.
+    pub code: String,
+    /// Id of the connection, as in the header `X-Request-Id` and in the log.
+    pub request_id: String,
+}
+
+/// The `type` of a problem.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ProblemKind {
+    /// Its only value.
+    Problem,
+}
+
+/// `speak` in its short form: a text message of a client without a `type`.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "only its schema is used: a message without a type is read as `speak`")]
+struct Speak {
+    /// The client's name for the utterance; the server counts where it is missing.
+    id: Option<String>,
+    /// What to say, and how.
+    #[serde(flatten)]
+    body: SpeakBody,
+}
+
+/// JSON Schema (2020-12) of all text messages on `/ws/tts`. `services/tts/protocol.schema.json` is a copy.
+pub fn tts_schema() -> Value {
+    let mut generator = SchemaSettings::draft2020_12().into_generator();
+    let client = [generator.subschema_for::<TtsCommand>(), generator.subschema_for::<Speak>()];
+    let server = [generator.subschema_for::<TtsEvent>(), generator.subschema_for::<TtsProblem>()];
+    let mut definitions = generator.take_definitions(true);
+    definitions.insert("ClientMessage".to_owned(), json!({ "anyOf": client }));
+    definitions.insert("ServerMessage".to_owned(), json!({ "anyOf": server }));
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "/ws/tts",
+        "description": "Text messages of both sides. A message of a client fits $defs/ClientMessage, one of the server $defs/ServerMessage.",
+        "anyOf": [{ "$ref": "#/$defs/ClientMessage" }, { "$ref": "#/$defs/ServerMessage" }],
+        "$defs": definitions,
+    })
 }

@@ -25,6 +25,7 @@ pub fn routes(upstreams: Arc<Upstreams>, lifecycle: Lifecycle) -> Router {
         .route("/api/tts", post(pass::to_tts))
         .route("/api/tts/wav", post(pass::to_tts))
         .route("/api/voices", get(pass::to_tts))
+        .route("/api/schema/ws-tts", get(pass::to_tts))
         .route("/api/stt/bytes", post(pass::to_asr))
         .route("/api/echo-bytes", post(echo::bytes))
         .route("/ws/tts", get(socket::to_tts))

@@ -12,7 +12,7 @@ use evervoice_core::service::{Problem, observe::RequestId};
 use super::Context;
 use crate::upstream::{Forward, Upstream};
 
-/// `POST /api/tts`, `POST /api/tts/wav`, `GET /api/voices`
+/// `POST /api/tts`, `POST /api/tts/wav`, `GET /api/voices`, `GET /api/schema/ws-tts`
 pub async fn to_tts(
     State(context): State<Arc<Context>>,
     Extension(id): Extension<RequestId>,

@@ -4,9 +4,12 @@ use std::{net::SocketAddr, time::Duration};
 
 use futures_util::{SinkExt, StreamExt};
 use tokio::{net::TcpListener, net::TcpStream, sync::mpsc};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, accept_async, connect_async, tungstenite::Message};
+use tokio_tungstenite::{
+    MaybeTlsStream, WebSocketStream, accept_async, connect_async,
+    tungstenite::{self, Message},
+};
 
-use crate::harness::TestGateway;
+use crate::harness::{TestGateway, neighbour, write};
 
 type Client = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
@@ -81,4 +84,40 @@ async fn a_client_that_takes_nothing_is_still_heard() {
     client.send(Message::Text("cancel".into())).await.unwrap();
     let heard = tokio::time::timeout(Duration::from_secs(10), hears.recv()).await;
     assert_eq!(heard.expect("the cancel did not get through"), Some("cancel".to_owned()));
+}
+
+/// A service keeps the conversation of a client that broke off; one that closed has ended it.
+#[tokio::test]
+async fn a_client_that_breaks_off_is_no_client_that_closes() {
+    let (ended, mut ends) = mpsc::channel(1);
+    let (_gateway, client) = joined(async move |mut service| {
+        let last = service.next().await;
+        ended.send(matches!(last, None | Some(Err(_)))).await.unwrap();
+    })
+    .await;
+    drop(client);
+    let broke_off = tokio::time::timeout(Duration::from_secs(10), ends.recv()).await;
+    assert_eq!(broke_off.expect("the service still waits"), Some(true));
+}
+
+/// The query of a conversation that goes on comes through, and so does a refusal before the upgrade.
+#[tokio::test]
+async fn a_resume_is_handed_on_and_so_is_its_refusal() {
+    let (sender, mut heads) = mpsc::channel(1);
+    let refusing = neighbour(move |head, mut stream| {
+        let sender = sender.clone();
+        async move {
+            sender.send(head).await.unwrap();
+            let body =
+                r#"{"type":"urn:x","title":"Gone","status":410,"detail":"d","code":"resume_expired","request_id":"i"}"#;
+            let head = "HTTP/1.1 410 Gone\r\nContent-Type: application/problem+json";
+            write(&mut stream, &format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len())).await;
+        }
+    })
+    .await;
+    let gateway = TestGateway::before(refusing).await;
+    let refused = connect_async(format!("ws://{}/ws/tts?resume=abc&after=3&id=a", gateway.address)).await;
+    let Err(tungstenite::Error::Http(answer)) = refused else { panic!("upgraded") };
+    assert_eq!(answer.status().as_u16(), 410);
+    assert!(heads.recv().await.unwrap().starts_with("GET /ws/tts?resume=abc&after=3&id=a HTTP/1.1\r\n"));
 }

@@ -20,6 +20,7 @@ use evervoice_core::{
 
 use tokio::sync::Semaphore;
 
+use self::socket::Conversations;
 use crate::{config::TtsSettings, speech::Speech};
 
 /// What handlers need.
@@ -29,6 +30,8 @@ pub struct Context {
     lifecycle: Lifecycle,
     /// Places for WebSockets.
     sockets: Arc<Semaphore>,
+    /// What is said on them.
+    conversations: Arc<Conversations>,
 }
 
 pub fn routes(settings: TtsSettings, speech: Arc<Speech>, lifecycle: Lifecycle) -> Router {
@@ -37,8 +40,9 @@ pub fn routes(settings: TtsSettings, speech: Arc<Speech>, lifecycle: Lifecycle) 
         .route("/api/tts", post(tts::stream))
         .route("/api/tts/wav", post(tts::wav))
         .route("/api/voices", get(voices::list))
+        .route("/api/schema/ws-tts", get(socket::schema))
         .route("/ws/tts", get(socket::upgrade))
-        .with_state(Arc::new(Context { settings, speech, lifecycle, sockets }))
+        .with_state(Arc::new(Context { settings, speech, lifecycle, sockets, conversations: Arc::default() }))
 }
 
 impl Context {

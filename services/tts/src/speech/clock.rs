@@ -23,6 +23,11 @@ impl PlayClock {
         gap
     }
 
+    /// The listener skips so much of other sound that would have been played before this.
+    pub fn sooner(&mut self, by: Duration) {
+        self.dry = self.dry.map(|dry| dry.checked_sub(by).unwrap_or(dry));
+    }
+
     /// When the listener will have heard all that has come; `None` before the first sound.
     pub fn dry(&self) -> Option<Instant> {
         self.dry

@@ -129,6 +129,11 @@ impl Speech {
         Self { speaker, room: Arc::new(Semaphore::new(capacity)), capacity, limits, phrases, events }
     }
 
+    /// Log and metrics.
+    pub fn events(&self) -> &Events {
+        &self.events
+    }
+
     /// What a request may ask for.
     pub fn limits(&self) -> SpeechLimits {
         self.limits

@@ -1,6 +1,7 @@
 //! The text-to-speech service through real sockets, with the built-in voice.
 
 mod bad_input;
+mod dialogue;
 mod elevenlabs;
 mod harness;
 mod load;

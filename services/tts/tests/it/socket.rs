@@ -9,27 +9,49 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async, tungsten
 
 use crate::harness::TestService;
 
-struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
+pub struct Socket(pub WebSocketStream<MaybeTlsStream<TcpStream>>);
+
+/// A service that sends sound as fast as it is made.
+async fn eager() -> TestService {
+    TestService::with(|settings| settings.speech.lead_ms = 600_000).await
+}
 
 impl Socket {
-    async fn open(address: SocketAddr) -> Self {
-        Self(connect_async(format!("ws://{address}/ws/tts")).await.unwrap().0)
+    pub async fn open(address: SocketAddr) -> Self {
+        Self::with(address, "").await
     }
 
-    async fn send(&mut self, message: Value) {
+    /// With this query.
+    pub async fn with(address: SocketAddr, query: &str) -> Self {
+        Self(connect_async(format!("ws://{address}/ws/tts{query}")).await.unwrap().0)
+    }
+
+    pub async fn send(&mut self, message: Value) {
         self.0.send(Message::Text(message.to_string().into())).await.unwrap();
     }
 
-    /// Sound until the next text message, and that message.
-    async fn event(&mut self) -> (Vec<u8>, Value) {
+    /// Sound until the next text message that is not about its progress, and that message.
+    pub async fn event(&mut self) -> (Vec<u8>, Value) {
         let mut sound = vec![];
+        loop {
+            let (frames, event) = self.next().await;
+            sound.extend(frames.concat());
+            if !["phrase", "mark"].contains(&event["type"].as_str().unwrap()) {
+                return (sound, event);
+            }
+        }
+    }
+
+    /// Frames until the next text message, and that message.
+    pub async fn next(&mut self) -> (Vec<Vec<u8>>, Value) {
+        let mut frames = vec![];
         loop {
             match self.0.next().await.unwrap().unwrap() {
                 Message::Binary(bytes) => {
                     assert_eq!(bytes.len() % 2, 0, "a torn sample");
-                    sound.extend_from_slice(&bytes);
+                    frames.push(bytes.to_vec());
                 }
-                Message::Text(text) => return (sound, serde_json::from_str(&text).unwrap()),
+                Message::Text(text) => return (frames, serde_json::from_str(&text).unwrap()),
                 Message::Ping(_) | Message::Pong(_) => {}
                 other => panic!("{other:?}"),
             }
@@ -39,16 +61,17 @@ impl Socket {
 
 #[tokio::test]
 async fn utterances_come_one_after_the_other_whole() {
-    let service = TestService::start().await;
+    let service = eager().await;
     let expected = service.speak(r#"{"text": "Good morning."}"#).await.bytes().await.unwrap();
     let mut socket = Socket::open(service.address).await;
     socket.send(json!({"text": "Good morning."})).await;
     socket.send(json!({"type": "speak", "id": "second", "text": "Good night.", "format": "pcm_8000"})).await;
     let (_, start) = socket.event().await;
+    assert_eq!(start["resume_token"].as_str().map(str::len), Some(32));
     assert_eq!(
         start,
-        json!({"type": "start", "id": "1", "format": "pcm_16000", "encoding": "s16le", "sample_rate": 16000,
-               "channels": 1, "provider": "local"})
+        json!({"type": "start", "id": "1", "kind": "speech", "format": "pcm_16000", "encoding": "s16le",
+               "sample_rate": 16000, "channels": 1, "provider": "local", "resume_token": start["resume_token"]})
     );
     let (sound, end) = socket.event().await;
     assert!(sound == expected, "the sound differs from that of POST /api/tts");
@@ -93,6 +116,12 @@ async fn mistakes_are_told_and_the_socket_goes_on() {
         (json!({"id": "d", "txt": "x"}), "invalid_field", json!("d")),
         (json!({"type": "sing"}), "invalid_field", Value::Null),
         (json!({"type": "cancel", "id": 5}), "invalid_field", Value::Null),
+        (json!({"type": "cancel", "id": "e", "played": 1}), "invalid_field", json!("e")),
+        (json!({"type": "cancel", "id": "e", "played_ms": -1}), "invalid_field", json!("e")),
+        (json!({"type": "filler", "id": "f", "context": "joke"}), "invalid_field", json!("f")),
+        (json!({"type": "config", "lead_ms": 39}), "invalid_field", Value::Null),
+        (json!({"type": "config", "volume": 11}), "invalid_field", Value::Null),
+        (json!({"type": "config", "id": "g"}), "invalid_field", Value::Null),
         (json!({"id": 5, "text": "x"}), "invalid_field", Value::Null),
         (json!({"type": "cancel", "id": "nobody"}), "nothing_to_cancel", json!("nobody")),
         (json!(5), "invalid_field", Value::Null),
@@ -104,6 +133,11 @@ async fn mistakes_are_told_and_the_socket_goes_on() {
             (&json!("problem"), &json!(code), &id),
             "{message}"
         );
+    }
+    socket.send(json!({"type": "sing"})).await;
+    let detail = socket.event().await.1["detail"].as_str().unwrap().to_owned();
+    for kind in ["speak", "text", "flush", "end", "cancel", "filler", "config"] {
+        assert!(detail.contains(kind), "{kind}: {detail}");
     }
     socket.0.send(Message::Text("{".into())).await.unwrap();
     assert_eq!(socket.event().await.1["code"], "invalid_json");

@@ -2,10 +2,26 @@
 
 use axum::extract::ws::Message;
 use evervoice_core::{
-    api::{TtsCommand, TtsEvent},
+    api::{FillerContext, ProblemKind, SpeakBody, TtsCommand, TtsEvent, TtsProblem},
     service::{Problem, body},
 };
+use serde::Deserialize;
 use serde_json::{Value, json};
+
+/// The fields of a `cancel`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Cancel {
+    played_ms: Option<u64>,
+}
+
+/// The fields of a `filler`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Filler {
+    context: Option<FillerContext>,
+    text: Option<String>,
+}
 
 /// A command, or the problem with it and the `id` it was sent under.
 pub fn parse(text: &str) -> Result<TtsCommand, (Option<String>, Problem)> {
@@ -13,28 +29,30 @@ pub fn parse(text: &str) -> Result<TtsCommand, (Option<String>, Problem)> {
     let Some(object) = value.as_object_mut() else {
         return Err((None, Problem::unprocessable("invalid_field", "a message is a JSON object")));
     };
-    let id = match object.remove("id") {
+    let kind = object.remove("type").unwrap_or_else(|| json!("speak"));
+    // A `config` has no id: it is about all that follow.
+    let id = match if kind == "config" { None } else { object.remove("id") } {
         None | Some(Value::Null) => None,
         Some(Value::String(id)) => Some(id),
         Some(_) => return Err((None, Problem::unprocessable("invalid_field", "`id` must be a string"))),
     };
-    let kind = object.remove("type").unwrap_or_else(|| json!("speak"));
-    let bare = |command: TtsCommand| match object.is_empty() {
-        true => Ok(command),
-        false => Err(format!("{kind} has no other field than `id`")),
-    };
+    let bare = object.is_empty();
+    let speak = |value| serde_json::from_value::<SpeakBody>(value).map_err(|error| error.to_string());
     let named = id.clone();
     let command = match kind.as_str() {
-        Some("cancel") => bare(TtsCommand::Cancel { id: named, played_ms: None }),
-        Some("flush") => bare(TtsCommand::Flush { id: named }),
-        Some("end") => bare(TtsCommand::End { id: named }),
-        Some("speak") => {
-            serde_json::from_value(value).map(|body| TtsCommand::Speak { id: named, body }).map_err(|e| e.to_string())
-        }
-        Some("text") => {
-            serde_json::from_value(value).map(|body| TtsCommand::Text { id: named, body }).map_err(|e| e.to_string())
-        }
-        _ => Err(format!("type {kind} is not known; known are speak, text, flush, end and cancel")),
+        Some("flush" | "end") if !bare => Err(format!("{kind} has no other field than `id`")),
+        Some("flush") => Ok(TtsCommand::Flush { id: named }),
+        Some("end") => Ok(TtsCommand::End { id: named }),
+        Some("speak") => speak(value).map(|body| TtsCommand::Speak { id: named, body }),
+        Some("text") => speak(value).map(|body| TtsCommand::Text { id: named, body }),
+        Some("cancel") => serde_json::from_value(value)
+            .map(|Cancel { played_ms }| TtsCommand::Cancel { id: named, played_ms })
+            .map_err(|error| error.to_string()),
+        Some("filler") => serde_json::from_value(value)
+            .map(|Filler { context, text }| TtsCommand::Filler { id: named, context, text })
+            .map_err(|error| error.to_string()),
+        Some("config") => serde_json::from_value(value).map(TtsCommand::Config).map_err(|error| error.to_string()),
+        _ => Err(format!("type {kind} is not known; known are speak, text, flush, end, cancel, filler and config")),
     };
     command.map_err(|what| (id, Problem::unprocessable("invalid_field", what)))
 }
@@ -44,11 +62,82 @@ pub fn event_message(event: &TtsEvent) -> Message {
 }
 
 pub fn problem_message(id: Option<&str>, problem: &Problem, request_id: &str) -> Message {
-    let mut body = serde_json::to_value(problem.body(request_id)).unwrap_or_default();
-    if let Some(members) = body.as_object_mut() {
-        // The member `type` names the message here, as in every other; the kind of problem is its `code`.
-        members.insert("type".to_owned(), json!("problem"));
-        members.insert("id".to_owned(), json!(id));
+    let body = problem.body(request_id);
+    let message = TtsProblem {
+        kind: ProblemKind::Problem,
+        id: id.map(ToOwned::to_owned),
+        title: body.title,
+        status: body.status,
+        detail: body.detail,
+        code: body.code,
+        request_id: body.request_id,
+    };
+    Message::Text(serde_json::to_string(&message).unwrap_or_default().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    /// The JSON examples of the manual in blocks of this kind.
+    fn examples(kind: &str) -> Vec<&'static str> {
+        let manual = include_str!("../../../PROTOCOL.md");
+        let opening = format!("```json {kind}\n");
+        manual.split(&opening).skip(1).map(|block| block.split("```").next().unwrap()).collect()
     }
-    Message::Text(body.to_string().into())
+
+    #[test]
+    fn every_example_of_the_manual_is_a_message() {
+        let (client, server) = (examples("client"), examples("server"));
+        let json = include_str!("../../../PROTOCOL.md").matches("```json").count();
+        assert_eq!(client.len() + server.len(), json, "an example is of nobody");
+        let mut commands: Vec<String> = client.iter().map(|example| format!("{:?}", parse(example).unwrap())).collect();
+        for example in server {
+            let read: Value = serde_json::from_str(example).unwrap();
+            // What is written again from the type is all of the example: it has no field that does not exist.
+            let written = match serde_json::from_str::<TtsEvent>(example) {
+                Ok(event) => serde_json::to_value(event),
+                Err(_) => serde_json::to_value(serde_json::from_str::<TtsProblem>(example).unwrap()),
+            };
+            assert_eq!(written.unwrap(), read);
+            commands.push(read["type"].to_string());
+        }
+        for name in ["Speak", "Text", "Flush", "End", "Cancel", "Filler", "Config"] {
+            assert!(commands.iter().any(|command| command.starts_with(name)), "no example of {name}");
+        }
+        for name in ["start", "phrase", "mark", "provider", "cancelled", "end", "resumed", "problem"] {
+            assert!(commands.contains(&format!("\"{name}\"")), "no example of {name}");
+        }
+    }
+
+    /// `RENEW_SCHEMA=1 cargo test -p evervoice-tts the_schema` writes the file.
+    #[test]
+    fn the_schema_is_that_of_the_types() {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("protocol.schema.json");
+        let schema = serde_json::to_string_pretty(&evervoice_core::api::tts_schema()).unwrap() + "\n";
+        if std::env::var_os("RENEW_SCHEMA").is_some() {
+            std::fs::write(&file, &schema).unwrap();
+        }
+        let written = std::fs::read_to_string(&file).unwrap_or_default();
+        let how = "protocol.schema.json is old; RENEW_SCHEMA=1 cargo test -p evervoice-tts the_schema writes it anew";
+        assert!(written == schema, "{how}");
+    }
+
+    #[test]
+    fn fields_that_do_not_exist_are_refused_by_name() {
+        for (message, told) in [
+            (r#"{"type": "cancel", "played": 1}"#, "played_ms"),
+            (r#"{"type": "filler", "txt": "x"}"#, "context"),
+            (r#"{"type": "config", "lead": 1}"#, "lead_ms"),
+            (r#"{"type": "config", "barge_in": {"level": 1}}"#, "min_level_dbfs"),
+            (r#"{"type": "text", "text": "x", "final": true}"#, "voice"),
+            (r#"{"type": "flush", "text": "x"}"#, "flush"),
+            (r#"{"type": 5}"#, "speak, text, flush, end, cancel, filler and config"),
+        ] {
+            let (_, problem) = parse(message).unwrap_err();
+            assert!(problem.code == "invalid_field" && problem.detail.contains(told), "{message}: {}", problem.detail);
+        }
+    }
 }
