@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod elevenlabs;
+mod failures;
 mod harness;
 mod load;
 mod process;
