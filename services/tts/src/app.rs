@@ -15,7 +15,7 @@ use crate::{
     config::{LocalSettings, ProviderChoice, ProviderName, TtsSettings},
     events::Events,
     http,
-    speech::{Chain, Speech, breaker::BreakerSettings},
+    speech::{Chain, ChainSettings, Speech, breaker::BreakerSettings},
     stock::{Keeper, Stock},
 };
 
@@ -86,7 +86,13 @@ async fn chain(settings: &TtsSettings, events: &Events, shell: &Shell) -> Result
         open: Duration::from_secs_f64(speech.breaker_open),
         longest: Duration::from_secs_f64(speech.breaker_longest),
     };
-    let chain = Chain::new(providers, breaker, Duration::from_secs_f64(speech.first_audio_timeout), events.clone());
+    let waits = ChainSettings {
+        breaker,
+        first_audio_timeout: Duration::from_secs_f64(speech.first_audio_timeout),
+        first_audio_budget: speech.first_audio_budget_ms.map(Duration::from_millis),
+        stall: Duration::from_millis(speech.stall_ms),
+    };
+    let chain = Chain::new(providers, waits, events.clone());
     events.config_loaded(&settings.elevenlabs, &chain.names());
     if names == [ProviderName::Local] && settings.provider == ProviderChoice::Auto {
         events.elevenlabs_off(&settings.elevenlabs.missing());

@@ -3,7 +3,8 @@
 //! - here: is there room; one utterance, from a whole text or from one that is still being written
 //! - `phrases`: a text that is still being written, cut by the `planner`, its phrases `made` ahead; `progress`: how far it is
 //! - `chain`: which provider speaks; `breaker`: which one is left alone for a while
-//! - `continued`: another provider speaks the rest of what one has begun
+//! - `hedge`: who is slow to begin gets company
+//! - `continued`: another provider speaks the rest of what one has begun; `join`: that nobody hears it, by its `level` too
 //! - `utterance`: parts of sound to bytes, and what is measured of it; `ledger`: which sound says which words
 //! - `cache`: the sound of texts that were spoken before; `sound`: what is kept of them
 //! - `parts`: what flows between them; `clock`: how far a listener is; `rate`: sound at another rate
@@ -13,7 +14,10 @@ mod cache;
 mod chain;
 mod clock;
 mod continued;
+mod hedge;
+mod join;
 mod ledger;
+mod level;
 mod made;
 mod parts;
 mod phrases;
@@ -37,7 +41,7 @@ use evervoice_core::{
 use tokio::sync::Semaphore;
 
 use cache::{Cache, Key};
-pub use chain::Chain;
+pub use chain::{Chain, ChainSettings};
 pub use clock::PlayClock;
 pub use ledger::Ledger;
 pub use parts::{Part, Phrase, Speaking};

@@ -3,6 +3,7 @@
 mod bad_input;
 mod dialogue;
 mod elevenlabs;
+mod failures;
 mod harness;
 mod load;
 mod process;
