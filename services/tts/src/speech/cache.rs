@@ -153,7 +153,7 @@ mod tests {
 
     use super::*;
     use crate::speech::{
-        Chain, Speaker,
+        Chain, ChainSettings, Speaker,
         breaker::BreakerSettings,
         scripted::{Act, Scripted, heard},
     };
@@ -171,8 +171,10 @@ mod tests {
         let events = Events::register(&mut registry);
         let second = Duration::from_secs(1);
         let breaker = BreakerSettings { failures: 100, open: second, longest: second };
+        let settings =
+            ChainSettings { breaker, first_audio_timeout: second, first_audio_budget: None, stall: 60 * second };
         let providers = providers.iter().map(|provider| Arc::clone(*provider) as Arc<dyn TtsProvider>).collect();
-        let chain = Arc::new(Chain::new(providers, breaker, second, events.clone()));
+        let chain = Arc::new(Chain::new(providers, settings, events.clone()));
         Stage { speaker: Speaker { cache: Cache::new(bytes, events), ..Speaker::of(chain) }, registry }
     }
 

@@ -40,11 +40,6 @@ impl Ledger {
         }
     }
 
-    /// All sound so far.
-    pub fn length(&self) -> Duration {
-        self.sound
-    }
-
     /// What has been heard of the text when so much of the sound has been played: whole words.
     pub fn heard(&self, played: Duration) -> &str {
         let after = self.points.partition_point(|point| point.sound <= played);
@@ -103,7 +98,6 @@ mod tests {
         ledger.sound(ms(1_200), Some("How are you?".len()));
         assert_eq!(ledger.heard(ms(1_000 + 400)), " Привет, мир!| How", "evenly between two known places");
         assert_eq!(ledger.heard(ms(1_000 + 1_200)), " Привет, мир!| How are you?");
-        assert_eq!(ledger.length(), ms(2_200));
     }
 
     #[test]

@@ -80,11 +80,6 @@ impl TextWriter {
         self.send(Piece::End)
     }
 
-    /// Characters so far.
-    pub fn chars(&self) -> usize {
-        self.chars
-    }
-
     fn send(&self, piece: Piece) -> Result<(), TextError> {
         self.pieces.try_send(piece).map_err(|error| match error {
             TrySendError::Full(_) => TextError::Full,

@@ -14,9 +14,10 @@ mod failover;
 mod hedging;
 
 use super::{
-    Chain, ChainSettings, Part, PhraseSettings, Phrases, PlannerSettings, Speaker, Speaking, TextWriter,
+    Chain, ChainSettings, PhraseSettings, Phrases, PlannerSettings, Speaker, Speaking, TextWriter,
     breaker::BreakerSettings,
     continued::speak,
+    parts::Part,
     scripted::{Act, Scripted, heard},
 };
 use crate::events::Events;

@@ -15,7 +15,7 @@ use crate::{
     config::{Fillers, StockSettings},
     events::Events,
     speech::{
-        Chain, Speech,
+        Chain, ChainSettings, Speech,
         breaker::BreakerSettings,
         scripted::{Act, Scripted},
     },
@@ -44,9 +44,10 @@ fn provider(name: &'static str, acts: &[Act]) -> Arc<Scripted> {
 fn chain(providers: &[&Arc<Scripted>]) -> (Arc<Chain>, Events) {
     let second = Duration::from_secs(1);
     let breaker = BreakerSettings { failures: 100, open: second, longest: second };
+    let settings = ChainSettings { breaker, first_audio_timeout: second, first_audio_budget: None, stall: 60 * second };
     let events = Events::register(&mut Registry::default());
     let providers = providers.iter().map(|provider| Arc::clone(*provider) as Arc<dyn TtsProvider>).collect();
-    (Arc::new(Chain::new(providers, breaker, second, events.clone())), events)
+    (Arc::new(Chain::new(providers, settings, events.clone())), events)
 }
 
 /// A stock, and its keeper at work.
