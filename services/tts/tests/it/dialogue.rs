@@ -534,3 +534,12 @@ async fn a_client_that_closes_is_not_waited_for_and_a_stopping_service_waits_for
     let done = tokio::time::timeout(Duration::from_secs(9), stage.service.done).await;
     assert!(done.is_ok(), "the service waits for a conversation that nobody has");
 }
+
+#[tokio::test]
+async fn the_schema_is_at_hand() {
+    let service = TestService::start().await;
+    let schema: Value = service.get("/api/schema/ws-tts").await.json().await.unwrap();
+    let written: Value = serde_json::from_str(include_str!("../../protocol.schema.json")).unwrap();
+    assert_eq!(schema, written);
+    assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
+}

@@ -97,7 +97,8 @@ impl<E> Frames<E> {
             None if self.whole => u64::MAX,
             None => return None,
         };
-        self.happenings.pop_front_if(|(at, _)| *at < until).map(|(_, happening)| happening)
+        let due = self.happenings.front().is_some_and(|(at, _)| *at < until);
+        if due { self.happenings.pop_front().map(|(_, happening)| happening) } else { None }
     }
 
     /// The next frame leaves.

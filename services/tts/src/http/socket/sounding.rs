@@ -82,9 +82,9 @@ struct Marks {
 
 impl Sounding {
     /// An utterance that has begun.
-    pub fn utterance(utterance: Utterance, script: Script) -> Self {
+    pub fn utterance(utterance: Box<Utterance>, script: Script) -> Self {
         let (format, provider, before) = (utterance.format, utterance.provider.to_owned(), script.said_samples());
-        let source = Source::Utterance(Box::new(utterance));
+        let source = Source::Utterance(utterance);
         let new = Self::new(script.id.clone(), SoundKind::Speech, format, provider, source, before);
         Self { script: Some(script), ..new }
     }
@@ -265,7 +265,9 @@ impl Sounding {
     /// How far the listener is; `None` when that has been told.
     pub fn mark(&mut self, now: Instant) -> Option<TtsEvent> {
         let played = self.clock.played(now);
-        while self.marks.ends.pop_front_if(|end| *end <= played + ROUNDING).is_some() {}
+        while self.marks.ends.front().is_some_and(|end| *end <= played + ROUNDING) {
+            self.marks.ends.pop_front();
+        }
         self.marks.last = Some(now);
         let played_ms = self.ms(self.before) + played.as_millis() as u64;
         if played.is_zero() || played_ms <= self.marks.played_ms {

@@ -65,7 +65,7 @@ struct Beginning {
 
 enum Begun {
     Making(Pin<Box<dyn Future<Output = Result<Utterance, TtsError>> + Send>>),
-    Made(Result<Utterance, TtsError>),
+    Made(Result<Box<Utterance>, TtsError>),
 }
 
 /// A message that is to be told.
@@ -159,7 +159,7 @@ impl Talk {
                 Begun::Making(making) => making.as_mut().await,
                 Begun::Made(_) => std::future::pending().await,
             };
-            beginning.begun = Begun::Made(made);
+            beginning.begun = Begun::Made(made.map(Box::new));
         };
         let next = tokio::select! {
             next = next => next,
@@ -204,7 +204,7 @@ impl Talk {
     }
 
     /// It is the turn of an utterance that has made its first sound, or none.
-    fn begun(&mut self, script: Script, made: Result<Utterance, TtsError>) {
+    fn begun(&mut self, script: Script, made: Result<Box<Utterance>, TtsError>) {
         match made {
             Ok(utterance) => self.start(Sounding::utterance(utterance, script)),
             // What was left of it was no words.
