@@ -178,6 +178,12 @@ impl Speech {
         Phrases::new(template, self.phrases, self.limits.max_chars)
     }
 
+    /// A whole text that is pinned, as one phrase: cut into phrases it would not be found in the stock.
+    pub fn pinned(&self, request: &SpeechRequest) -> Option<Phrases> {
+        let at_hand = self.speaker.stock.sound(request, None).is_some();
+        at_hand.then(|| Phrases::of_one(request, self.phrases))
+    }
+
     /// Begins an utterance whose text is still being written. Returns with its first sound.
     ///
     /// # Errors

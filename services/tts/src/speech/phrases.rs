@@ -113,6 +113,17 @@ impl Phrases {
         (writer, Self { template, settings, pieces, planner, alive, ended: false, first: None, progress })
     }
 
+    /// A whole text that is spoken as one phrase, as its sound is at hand.
+    pub(super) fn of_one(request: &SpeechRequest, settings: PhraseSettings) -> Self {
+        let (_, mut phrases) = Self::new(request.clone(), settings, 0);
+        phrases.planner.end();
+        phrases.ended = true;
+        let text = request.text();
+        let (lead, text) = (text[..text.len() - text.trim_start().len()].to_owned(), text.trim().to_owned());
+        phrases.first = Some(Phrase { index: 0, lead, text, reason: "end" });
+        phrases
+    }
+
     /// Waits until there is something to say.
     ///
     /// # Errors

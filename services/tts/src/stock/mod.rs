@@ -162,6 +162,7 @@ impl Stock {
     }
 
     /// A text of the stock; in any language where none is given.
+    #[cfg(test)]
     pub fn pinned(&self, text: &str, language: Option<&str>, format: OutputFormat) -> Option<Pinned> {
         self.places(text, language).find_map(|at| self.at(at, format))
     }
