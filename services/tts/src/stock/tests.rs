@@ -17,7 +17,7 @@ use crate::{
     speech::{
         Chain, ChainSettings, Speech,
         breaker::BreakerSettings,
-        scripted::{Act, Scripted},
+        scripted::{Act, Scripted, heard},
     },
 };
 
@@ -70,7 +70,8 @@ fn asked(provider: &Scripted) -> usize {
 
 /// The scripted voice says a text as its characters.
 fn text(pinned: &Pinned) -> String {
-    pinned.sound.chunks_exact(2).map(|pair| char::from(pair[0])).collect()
+    let samples: Vec<i16> = pinned.sound.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect();
+    heard(&samples)
 }
 
 #[tokio::test]
@@ -82,8 +83,8 @@ async fn every_text_is_rendered_once_and_comes_from_disk_after_that() {
     let check = |stock: &Stock| {
         let pinned = stock.pinned(" Hello. ", Some("en-US"), FORMAT).unwrap();
         assert_eq!((text(&pinned).as_str(), pinned.text.as_str(), pinned.provider), ("Hello.", "Hello.", "first"));
-        assert_eq!(stock.pinned("Hello.", None, OutputFormat::Ulaw8000).unwrap().sound.len(), 3);
-        assert_eq!(stock.pinned("Hello.", None, OutputFormat::Pcm48000).unwrap().sound.len(), 36);
+        assert_eq!(stock.pinned("Hello.", None, OutputFormat::Ulaw8000).unwrap().sound.len(), 6 * 160);
+        assert_eq!(stock.pinned("Hello.", None, OutputFormat::Pcm48000).unwrap().sound.len(), 6 * 960 * 2);
         assert_eq!(stock.pinned("Hello.", Some("ru"), FORMAT), None);
         assert_eq!(stock.pinned("Goodbye.", None, FORMAT), None);
     };
