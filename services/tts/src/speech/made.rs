@@ -15,6 +15,8 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::{
     Speaker,
+    join::Joiner,
+    level::Level,
     parts::{Part, Phrase, Speaking},
     progress::Progress,
     rate::AtRate,
@@ -35,10 +37,20 @@ pub(super) enum Made {
 /// A phrase that is being made. Dropping it stops that.
 pub(super) struct Making {
     phrase: Phrase,
-    /// Who speaks, at which rate; with the first sound.
-    head: oneshot::Receiver<Result<(&'static str, u32), TtsError>>,
+    /// With the first sound.
+    head: oneshot::Receiver<Result<Head, TtsError>>,
     parts: mpsc::Receiver<Option<Result<Part, TtsError>>>,
     _task: AbortOnDropHandle<()>,
+}
+
+/// What is known of a phrase with its first sound.
+struct Head {
+    /// Who speaks.
+    provider: &'static str,
+    /// At this rate, in Hz.
+    sample_rate: u32,
+    /// How loud, where that is known.
+    level: Option<Level>,
 }
 
 impl Made {
@@ -55,11 +67,11 @@ async fn make(
     request: SpeechRequest,
     speaker: Speaker,
     progress: Arc<Progress>,
-    head: oneshot::Sender<Result<(&'static str, u32), TtsError>>,
+    head: oneshot::Sender<Result<Head, TtsError>>,
     sender: mpsc::Sender<Option<Result<Part, TtsError>>>,
 ) {
     let began = Instant::now();
-    let Speaking { provider, sample_rate, mut parts } = match speaker.speak(request).await {
+    let Speaking { provider, sample_rate, mut parts } = match speaker.speak(request.clone()).await {
         Ok(speaking) => speaking,
         Err(error) => {
             let _ = head.send(Err(error));
@@ -67,7 +79,8 @@ async fn make(
         }
     };
     progress.began(began.elapsed());
-    if head.send(Ok((provider, sample_rate))).is_err() {
+    let level = speaker.level(provider, &request);
+    if head.send(Ok(Head { provider, sample_rate, level })).is_err() {
         return;
     }
     let (mut took, mut samples) = (Duration::ZERO, 0);
@@ -93,6 +106,11 @@ fn sound(samples: usize, sample_rate: u32) -> Duration {
     Duration::from_secs_f64(samples as f64 / f64::from(sample_rate))
 }
 
+fn append(mut first: AudioChunk, second: AudioChunk) -> AudioChunk {
+    first.samples.extend(second.samples);
+    AudioChunk { text_end: second.text_end.or(first.text_end), ..first }
+}
+
 /// Hears the phrases in order.
 pub(super) struct Heard {
     made: mpsc::Receiver<Made>,
@@ -101,6 +119,10 @@ pub(super) struct Heard {
     request_id: String,
     /// Who speaks, and the rate of all sound that leaves.
     voice: Option<(&'static str, u32)>,
+    /// Makes the phrases of all voices as loud as the first one.
+    joiner: Option<Joiner>,
+    /// Another provider went on within the present phrase, or the one before.
+    switched: bool,
     /// The next phrase, until its first sound.
     coming: Option<Making>,
     present: Option<Present>,
@@ -119,8 +141,19 @@ struct Present {
 
 impl Heard {
     pub fn new(made: mpsc::Receiver<Made>, progress: Arc<Progress>, events: Events, request_id: String) -> Self {
-        let (voice, coming, present, first, wanted) = (None, None, None, Vec::new(), None);
-        Self { made, progress, events, request_id, voice, coming, present, first, wanted }
+        Self {
+            made,
+            progress,
+            events,
+            request_id,
+            voice: None,
+            joiner: None,
+            switched: false,
+            coming: None,
+            present: None,
+            first: Vec::new(),
+            wanted: None,
+        }
     }
 
     /// Waits for the first sound. Tells who speaks, and the rate of all that leaves.
@@ -143,8 +176,13 @@ impl Heard {
             };
         }
         let Some(making) = &mut self.coming else { return Err(lost()) };
-        let (provider, sample_rate) = (&mut making.head).await.map_err(|_| lost())??;
+        let Head { provider, sample_rate, level } = (&mut making.head).await.map_err(|_| lost())??;
         let (before, rate) = self.voice.unwrap_or((provider, sample_rate));
+        let joiner = self.joiner.get_or_insert_with(|| Joiner::new(rate));
+        // What goes on within a phrase is as loud as its beginning; what begins one is as loud as what was heard before.
+        if before != provider || std::mem::take(&mut self.switched) {
+            joiner.switch(level);
+        }
         if before != provider {
             self.first.push(Part::Provider { from: before, to: provider });
         }
@@ -174,28 +212,36 @@ impl Heard {
                     false => return Ok(None),
                 }
             };
-            let chunk = match present.making.parts.recv().await.ok_or_else(lost)?.transpose()? {
-                Some(Part::Audio(chunk)) => present.rate.push(chunk),
+            let Some(joiner) = &mut self.joiner else { return Err(lost()) };
+            let (chunk, over) = match present.making.parts.recv().await.ok_or_else(lost)?.transpose()? {
+                Some(Part::Audio(chunk)) => (present.rate.push(chunk).and_then(|chunk| joiner.push(chunk)), false),
                 Some(Part::Provider { from, to }) => {
                     self.voice = self.voice.map(|(_, rate)| (to, rate));
+                    self.switched = true;
                     return Ok(Some(Part::Provider { from, to }));
                 }
                 Some(part) => return Ok(Some(part)),
+                // Its very last samples: nobody knows when the next phrase comes.
                 None => {
-                    let (tail, fresh) = (present.rate.finish(), present.fresh);
-                    let phrase = self.present.take().map(|present| present.making.phrase);
-                    let Some(chunk) = tail else {
-                        self.progress.phrase_over();
-                        continue;
-                    };
-                    let part = self.hear(chunk, fresh.then_some(phrase).flatten(), wanted);
-                    self.progress.phrase_over();
-                    return Ok(Some(part));
+                    let mut tail = present.rate.finish().and_then(|chunk| joiner.push(chunk));
+                    if let Some(rest) = joiner.finish() {
+                        tail = Some(match tail {
+                            Some(tail) => append(tail, rest),
+                            None => rest,
+                        });
+                    }
+                    (tail, true)
                 }
             };
-            let Some(chunk) = chunk else { continue };
-            let phrase = std::mem::take(&mut present.fresh).then(|| present.making.phrase.clone());
-            return Ok(Some(self.hear(chunk, phrase, wanted)));
+            let phrase = (chunk.is_some() && std::mem::take(&mut present.fresh)).then(|| present.making.phrase.clone());
+            let part = chunk.map(|chunk| self.hear(chunk, phrase, wanted));
+            if over {
+                self.present = None;
+                self.progress.phrase_over();
+            }
+            if part.is_some() {
+                return Ok(part);
+            }
         }
     }
 

@@ -44,6 +44,7 @@ use cache::{Cache, Key};
 pub use chain::{Chain, ChainSettings};
 pub use clock::PlayClock;
 pub use ledger::Ledger;
+use level::Level;
 pub use parts::{Phrase, Speaking};
 pub use phrases::{PhraseSettings, Phrases, TextError, TextWriter};
 use planner::PlannerSettings;
@@ -78,6 +79,12 @@ impl Speaker {
             return Ok(sound.play());
         }
         Ok(cache.keep(key, self.chain.name(link), self.ask(request).await?))
+    }
+
+    /// How loud a provider speaks with the voice of this request, where that is known.
+    fn level(&self, provider: &str, request: &SpeechRequest) -> Option<Level> {
+        let link = self.chain.names().iter().position(|name| *name == provider)?;
+        self.chain.level(link, request)
     }
 
     /// Asks the providers. When none of them can, the stock may have the text by another voice, which is better than silence;

@@ -163,6 +163,29 @@ async fn phrases_are_spoken_in_order_by_whoever_can() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_phrases_of_all_voices_are_equally_loud() {
+    let first = provider("first", &[Act::Speak, Act::Refuse]);
+    let second = Arc::new(Scripted::new("second", "second", &[]).quieter(3));
+    let (mut writer, phrases) = phrases();
+    writer.push("The quick brown fox jumps|over the lazy dog and sleeps").unwrap();
+    writer.end().unwrap();
+    let mut speaking = stream(phrases, &chain(&[&first, &second])).await.unwrap();
+    let (mut sound, mut switched) = ([vec![], vec![]], None);
+    while let Some(part) = speaking.parts.next().await {
+        match part.unwrap() {
+            Part::Audio(chunk) => sound[usize::from(switched.is_some())].extend(chunk.samples),
+            Part::Provider { from, to } => switched = Some((from, to)),
+            Part::Phrase(_) => {}
+        }
+    }
+    assert_eq!(switched, Some(("first", "second")));
+    let power = |samples: &[i16]| samples.iter().map(|s| f64::from(*s).powi(2)).sum::<f64>() / samples.len() as f64;
+    let ratio = power(&sound[1]) / power(&sound[0]);
+    assert!((0.8..1.25).contains(&ratio), "{ratio} of the power");
+    assert_eq!(heard(&sound.concat()), "The quick brown fox jumpsover the lazy dog and sleeps");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_text_without_an_end_is_given_up() {
     let first = provider("first", &[]);
     let (mut writer, unfinished) = phrases();
