@@ -10,8 +10,8 @@ use evervoice_client::load::{self, options::Options};
 use serde_json::Value;
 
 use crate::{
+    far::Far,
     measure::{block_on, report},
-    paced::Far,
     process::{self, Process},
 };
 
@@ -53,7 +53,7 @@ pub fn run() {
     report("  interruption to the server's word", &mut all(&cancelled, "cancel_answer_ms"), "ms");
     drop(local);
 
-    let far = Far::start();
+    let far = Far::start("distant");
     let cloud = cloud(directory, &far);
     println!("50 dialogues at once against the emulator, 12 sentences at 40 tokens/s.");
     let many = ["--count=150", "--users=50", "--rate=1.2", "--phrases", answer];
@@ -61,8 +61,10 @@ pub fn run() {
     report("  first sound after the first token", &mut all(&many, "first_audio_ms"), "ms");
     report("  longest gap of an answer", &mut all(&many, "gap_max_ms"), "ms");
 
-    println!("2,000 utterances, the emulator fails at 20 % of requests, upgrades and utterances, the local voice behind.");
-    let emulator = far.http.as_str();
+    println!(
+        "2,000 utterances, the emulator fails at 20 % of requests, upgrades and utterances, the local voice behind."
+    );
+    let emulator = far.text("http");
     let failing = ["--count=2000", "--users=40", "--rate=10", "--lead-ms=600000", "--tokens-per-second=0"];
     let failing = [&failing[..], &["--fail=0.2", "--check", "--emulator", emulator]].concat();
     let failing = load(directory, &cloud.gateway, &failing);
@@ -82,13 +84,14 @@ pub fn run() {
 
 fn local(directory: &Path) -> Process {
     fs::write(directory.join("tts_config.yml"), "stock: {enabled: false}\n").unwrap();
-    process::start(&["--config-dir", directory.to_str().unwrap()], &[("TTS_PROVIDER", "local"), ("TTS_CACHE_MB", "0")])
+    process::start(&["--config-dir", directory.to_str().unwrap()], &[("TTS_PROVIDER", "local")])
 }
 
 fn cloud(directory: &Path, far: &Far) -> Process {
-    let settings = "pool_max: 100\nws_inactivity_timeout: 180\nspeech: {max_utterances: 2000}\nstock: {enabled: false}\n";
+    let settings =
+        "pool_max: 100\nws_inactivity_timeout: 180\nspeech: {max_utterances: 2000}\nstock: {enabled: false}\n";
     fs::write(directory.join("tts_config.yml"), settings).unwrap();
-    far.process(directory)
+    far.process(directory, "elevenlabs")
 }
 
 /// Every utterance of a load, as `load.jsonl` has it.

@@ -3,8 +3,10 @@
 //! Machines are noisy: compare the ratios of one run, and take times from an otherwise idle machine. Each section
 //! interleaves what it compares.
 
+mod dialogue;
 mod echo;
 mod elevenlabs;
+mod far;
 mod gateway;
 mod measure;
 mod paced;
@@ -14,10 +16,10 @@ mod voice;
 
 fn main() {
     let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    if wanted.first().is_some_and(|first| first == paced::EMULATOR) {
-        return paced::emulator();
+    if wanted.first().is_some_and(|first| first == far::EMULATOR) {
+        return far::emulator(&wanted[1]);
     }
-    let sections: [(&str, fn()); 8] = [
+    let sections: [(&str, fn()); 9] = [
         ("voice", voice::run),
         ("first-byte", voice::first_byte),
         ("recognition", recognition::run),
@@ -26,6 +28,7 @@ fn main() {
         ("echo", echo::run),
         ("elevenlabs", elevenlabs::run),
         ("paced", paced::run),
+        ("dialogue", dialogue::run),
     ];
     let known = sections.map(|(name, _)| name);
     if let Some(unknown) = wanted.iter().find(|name| !known.contains(&name.as_str())) {

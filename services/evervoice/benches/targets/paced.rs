@@ -4,79 +4,28 @@
 //! The emulator (TLS, a process of its own) sends sound exactly as fast as it is heard, in pieces of 100 ms. A listener
 //! starts with the first piece; a piece is late by as much as it comes after the end of all before it.
 
-use std::{
-    io::{BufRead, BufReader, Read},
-    process::{Child, Command, Stdio},
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
-use elevenlabs_emulator::{Config, Emulator};
 use futures_util::future::join_all;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::{
+    far::Far,
     measure::{block_on, client, percentile},
     process,
 };
-
-/// The argument that makes this program the emulator.
-pub const EMULATOR: &str = "emulator-process";
 
 const STREAMS: usize = 1_000;
 /// Between the beginnings of two streams.
 const STAGGER: Duration = Duration::from_millis(5);
 
-/// The emulator as a process: says where it is, and ends when its stdin does.
-pub fn emulator() {
-    block_on(async {
-        let config = Config { tls: true, pace: 1.0, frame_ms: 100, ..Config::default() };
-        let emulator = Emulator::start(config).await.unwrap();
-        let urls = json!({"https": emulator.https_url(), "wss": emulator.wss_url(), "pem": emulator.certificate_pem()});
-        println!("{urls}");
-        tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new())).await.unwrap().unwrap();
-    });
-}
-
-struct Far(Child);
-
-impl Drop for Far {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 pub fn run() {
-    let mut far = Command::new(std::env::current_exe().unwrap())
-        .arg(EMULATOR)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    BufReader::new(far.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    let _far = Far(far);
-    let urls: Value = serde_json::from_str(&line).unwrap();
-    let text = |name: &str| urls[name].as_str().unwrap();
-
+    let far = Far::start("real-time");
     let directory = tempfile::tempdir().unwrap();
-    let certificate = directory.path().join("emulator.pem");
-    std::fs::write(&certificate, text("pem")).unwrap();
     let settings =
         "pool_max: 400\nws_inactivity_timeout: 180\nspeech: {max_utterances: 2000}\nstock: {enabled: false}\n";
     std::fs::write(directory.path().join("tts_config.yml"), settings).unwrap();
-    let process = process::start(
-        &["--config-dir", directory.path().to_str().unwrap()],
-        &[
-            ("TTS_PROVIDER", "elevenlabs"),
-            ("ELEVEN_API_KEY", "test-key"),
-            ("ELEVEN_VOICE_ID", "voice-a"),
-            ("ELEVEN_MODEL_ID", "eleven_flash_v2_5"),
-            ("ELEVEN_HTTP_BASE_URL", text("https")),
-            ("ELEVEN_WS_BASE_URL", text("wss")),
-            ("SSL_CERT_FILE", certificate.to_str().unwrap()),
-        ],
-    );
+    let process = far.process(directory.path(), "elevenlabs");
     block_on(async {
         let url = format!("{}/api/tts", process.gateway);
         listen(&url, 20, &process).await;
