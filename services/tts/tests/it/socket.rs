@@ -217,6 +217,8 @@ async fn pieces_go_wrong_visibly() {
     let service = TestService::with(|settings| {
         settings.speech.max_chars = 40;
         settings.speech.text_timeout = 0.3;
+        // Nothing is spoken before its sentence is whole.
+        (settings.speech.first_phrase_ms, settings.speech.text_idle_ms) = (10_000, 60_000);
     })
     .await;
     let mut socket = Socket::open(service.address).await;
