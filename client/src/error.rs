@@ -48,6 +48,16 @@ pub enum ClientError {
         /// Of how many.
         runs: usize,
     },
+    /// Some utterances of a load failed, or were not heard letter by letter; the reports are there.
+    #[error("не удалось реплик: {failed} из {utterances}; {heard}")]
+    Load {
+        /// How many failed.
+        failed: usize,
+        /// Of how many.
+        utterances: usize,
+        /// What was lost, repeated or silent, in words.
+        heard: String,
+    },
     /// A file cannot be read or written.
     #[error("файл {}: {cause}", path.display())]
     File {
@@ -71,7 +81,7 @@ impl ClientError {
             ClientError::Refused(_) => 4,
             ClientError::Broken(_) | ClientError::Unusable(_) => 5,
             ClientError::File { .. } => 6,
-            ClientError::Runs { .. } => 7,
+            ClientError::Runs { .. } | ClientError::Load { .. } => 7,
             ClientError::Speech(TtsError::Provider { failure, .. }) => match failure {
                 ProviderFailure::Unreachable => 3,
                 ProviderFailure::Busy | ProviderFailure::Refused | ProviderFailure::Rejected => 4,

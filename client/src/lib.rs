@@ -1,6 +1,6 @@
 //! Programs for the command line, as a user would write them. Two speak the gateway's public HTTP API: `stream_tts` speaks a
 //! text into a WAV file, `echo_bytes` sends a WAV file to be recognised and spoken again. `eleven` speaks through ElevenLabs
-//! without a gateway, and `tts_bench` measures either.
+//! without a gateway, and `tts_bench` measures either. `load` holds many dialogues with a gateway at once.
 //!
 //! Nothing of the services is used here, so these programs fail when the public API changes.
 //! What they print is Russian and part of the specification.
@@ -11,6 +11,8 @@
 //! * [`frames`]: any pieces of bytes → frames of 4096
 //! * [`eleven`]: one text through ElevenLabs into a WAV file
 //! * [`mod@bench`]: measurements, and their reports
+//! * [`load`]: many dialogues at once, and what was heard of them
+//! * [`socket`]: `/ws/tts` of a gateway
 //! * [`settings`]: those of ElevenLabs
 //! * [`wav`]: WAV files in and out; [`mod@file`]: a file under its final name is always complete
 //! * [`screen`]: what is printed where
@@ -22,10 +24,12 @@ pub mod error;
 pub mod file;
 pub mod frames;
 pub mod gateway;
+pub mod load;
 pub mod options;
 pub mod receive;
 pub mod screen;
 pub mod settings;
+pub mod socket;
 pub mod wav;
 
 pub use error::ClientError;

@@ -12,7 +12,7 @@ use crate::error::ClientError;
 pub const FILE: &str = "configs/tts_config.yml";
 
 /// What else stands in that file, for the service.
-const OTHERS: [&str; 6] = ["provider", "chain", "server", "log", "speech", "local"];
+const OTHERS: [&str; 7] = ["provider", "chain", "server", "log", "speech", "local", "stock"];
 
 #[derive(Default, Serialize, Deserialize)]
 struct Part {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use clap::ValueEnum;
 
-use crate::{conformance, libvosk, steps, test};
+use crate::{alerts, conformance, libvosk, steps, test};
 
 /// One check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -21,6 +21,8 @@ pub enum Part {
     Test,
     /// Clients of ElevenLabs that nobody here wrote work against the emulator.
     Conformance,
+    /// The alerts fire and do not fire as they should; the dashboard can be read.
+    Alerts,
     /// The dependencies' licences and sources are allowed by deny.toml.
     Licences,
 }
@@ -76,6 +78,10 @@ fn check(part: Part) -> anyhow::Result<Outcome> {
         Part::Conformance => {
             let ran = conformance::where_possible()?;
             return Ok(if ran { Outcome::Passed } else { Outcome::NotRun("the clients could not be installed") });
+        }
+        Part::Alerts => {
+            let ran = alerts::where_possible()?;
+            return Ok(if ran { Outcome::Passed } else { Outcome::NotRun("there is no promtool") });
         }
         Part::Licences => return licences(),
     };

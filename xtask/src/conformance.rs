@@ -30,7 +30,7 @@ pub fn where_possible() -> anyhow::Result<bool> {
 
 fn run(clients: &Path) -> anyhow::Result<()> {
     steps::run(&mut steps::cargo(["build", "--locked", "--package", "elevenlabs-emulator"]))?;
-    let authority = target().join("conformance/authority.pem");
+    let authority = steps::target().join("conformance/authority.pem");
     let emulator = Emulator::start(&authority)?;
     let script = |name: &str| {
         let mut command = Command::new("python3");
@@ -44,14 +44,10 @@ fn run(clients: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn target() -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| steps::root().join("target"), PathBuf::from)
-}
-
 /// A directory of our own with the clients that `requirements.txt` names.
 fn install() -> anyhow::Result<PathBuf> {
     let wanted = steps::root().join(DIRECTORY).join("requirements.txt");
-    let clients = target().join("conformance/clients");
+    let clients = steps::target().join("conformance/clients");
     let installed = clients.join("installed.txt");
     let list = fs::read(&wanted).with_context(|| format!("cannot read {}", wanted.display()))?;
     if fs::read(&installed).is_ok_and(|there| there == list) {
@@ -76,7 +72,7 @@ struct Emulator {
 
 impl Emulator {
     fn start(authority: &Path) -> anyhow::Result<Self> {
-        let mut child = Command::new(target().join("debug/elevenlabs-emulator"))
+        let mut child = Command::new(steps::target().join("debug/elevenlabs-emulator"))
             .args(["--listen", "127.0.0.1:0", "--tls-listen", "127.0.0.1:0", "--first-byte-ms", "1", "--cert-out"])
             .arg(authority)
             .stdout(Stdio::piped())

@@ -3,6 +3,7 @@
 //!
 //! This package must not depend on anything that links libvosk: it is what installs that library.
 
+mod alerts;
 mod bench;
 mod ci;
 mod conformance;

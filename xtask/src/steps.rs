@@ -14,6 +14,11 @@ pub fn root() -> PathBuf {
     here.parent().unwrap_or(&here).to_owned()
 }
 
+/// Where cargo builds, and where what is fetched for a check lies.
+pub fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+}
+
 /// Says which step begins. Goes to standard error, beside cargo's own messages.
 pub fn say(number: usize, of: usize, what: &str) {
     eprintln!("[{number}/{of}] {what}");

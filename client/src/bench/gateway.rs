@@ -2,14 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use futures_util::{SinkExt, StreamExt};
-use reqwest::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
-use reqwest::{Client, StatusCode, Upgraded};
-use serde_json::{Value, json};
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::handshake::client::generate_key;
-use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
-use tokio_tungstenite::tungstenite::protocol::{Message, Role};
+use evervoice_core::api::{SpeakBody, SpeechConfig, TtsCommand, TtsEvent};
+use futures_util::StreamExt;
+use reqwest::Client;
+use serde_json::Value;
+use tokio_tungstenite::tungstenite::protocol::Message;
 
 use super::cases::{Case, Timing};
 use super::probe::Probe;
@@ -17,8 +14,7 @@ use super::{ms, pieces};
 use crate::error::ClientError;
 use crate::gateway;
 use crate::options::Common;
-
-type Socket = WebSocketStream<Upgraded>;
+use crate::socket::{self, Socket, close, lost, send};
 
 /// A gateway.
 pub struct Gateway {
@@ -81,27 +77,16 @@ impl Gateway {
         Ok(Timing { handshake_ms: Some(handshake_ms), ..timing })
     }
 
-    /// A new socket, and how long its handshake took. The connection is made like every other, through proxies where they
-    /// are set, and then upgraded.
+    /// A new socket, and how long its handshake took. Its sound is not played, so it need not wait for a listener.
     async fn open(&self, client: &Client) -> Result<(Socket, f64), ClientError> {
-        let nonce = generate_key();
-        let request = client
-            .get(self.common.address("/ws/tts")?)
-            .header(CONNECTION, "Upgrade")
-            .header(UPGRADE, "websocket")
-            .header(SEC_WEBSOCKET_VERSION, "13")
-            .header(SEC_WEBSOCKET_KEY, &nonce);
         self.probe.record("ws_handshake_start", []);
         let began = Instant::now();
-        let response = gateway::send_expecting(request, &self.common, StatusCode::SWITCHING_PROTOCOLS).await?;
-        let accept = response.headers().get(SEC_WEBSOCKET_ACCEPT).map(|value| value.as_bytes());
-        if accept != Some(derive_accept_key(nonce.as_bytes()).as_bytes()) {
-            return Err(ClientError::Unusable("на переход к WebSocket ответил кто-то другой".to_owned()));
-        }
-        let upgraded = response.upgrade().await.map_err(|error| gateway::broken(&error, &self.common))?;
+        let mut opened = socket::open(client, &self.common).await?;
         let took = ms(began);
         self.probe.record("ws_handshake_finish", [("ms", took.into())]);
-        Ok((WebSocketStream::from_raw_socket(upgraded, Role::Client, None).await, took))
+        let config = SpeechConfig { lead_ms: Some(socket::NO_PACING_MS), ..SpeechConfig::default() };
+        send(&mut opened, &TtsCommand::Config(config)).await?;
+        Ok((opened, took))
     }
 
     /// Sends a text and listens to the end of its sound; times count from `began`.
@@ -112,7 +97,8 @@ impl Gateway {
         began: Instant,
     ) -> Result<Timing, ClientError> {
         for (index, piece) in pieces.iter().map(AsRef::as_ref).enumerate() {
-            send(socket, json!({"type": "text", "text": piece})).await?;
+            let body = SpeakBody { text: piece.to_owned(), voice: None, lang: None, speed: None, format: None };
+            send(socket, &TtsCommand::Text { id: None, body }).await?;
             let fields = [
                 ("seq", (index + 1).into()),
                 ("chars", piece.chars().count().into()),
@@ -121,7 +107,7 @@ impl Gateway {
             ];
             self.probe.record("ws_send_text", fields);
         }
-        send(socket, json!({"type": "end"})).await?;
+        send(socket, &TtsCommand::End { id: None }).await?;
         let mut sound = Sound::default();
         loop {
             let message = socket.next().await.unwrap_or(Err(tokio_tungstenite::tungstenite::Error::ConnectionClosed));
@@ -133,11 +119,11 @@ impl Gateway {
                     }
                 }
                 Message::Text(text) => {
-                    let event: Value = serde_json::from_str(&text).unwrap_or_default();
-                    match event["type"].as_str() {
-                        Some("start") => {}
-                        Some("end") => break,
-                        _ => return Err(ClientError::Broken(text.to_string())),
+                    match serde_json::from_str(&text) {
+                        Ok(TtsEvent::End { .. }) => break,
+                        // A problem is none of the events.
+                        Ok(TtsEvent::Cancelled { .. }) | Err(_) => return Err(ClientError::Broken(text.to_string())),
+                        Ok(_) => {}
                     }
                 }
                 Message::Close(frame) => {
@@ -153,7 +139,7 @@ impl Gateway {
     }
 
     async fn http(&self, text: &str) -> Result<Timing, ClientError> {
-        let request = self.client()?.post(self.common.address("/api/tts")?).json(&json!({"text": text}));
+        let request = self.client()?.post(self.common.address("/api/tts")?).json(&serde_json::json!({"text": text}));
         self.probe.record("http_request_start", []);
         let began = Instant::now();
         let mut response = gateway::send(request, &self.common).await?;
@@ -201,17 +187,4 @@ impl Sound {
     fn fields(&self, timing: Timing) -> [(&'static str, Value); 3] {
         [("total_ms", timing.total_ms.into()), ("chunks", self.chunks.into()), ("bytes", self.bytes.into())]
     }
-}
-
-async fn send(socket: &mut Socket, message: Value) -> Result<(), ClientError> {
-    socket.send(Message::text(message.to_string())).await.map_err(lost)
-}
-
-/// Says goodbye; the answer is not waited for, and whether it could be said does not matter.
-async fn close(mut socket: Socket) {
-    let _ = socket.close(None).await;
-}
-
-fn lost(error: tokio_tungstenite::tungstenite::Error) -> ClientError {
-    ClientError::Broken(error.to_string())
 }

@@ -15,8 +15,12 @@ pub struct Stats {
     pub n: usize,
     /// The median.
     pub p50: f64,
+    /// The 90th percentile.
+    pub p90: f64,
     /// The 95th percentile.
     pub p95: f64,
+    /// The 99th percentile.
+    pub p99: f64,
     /// The mean.
     pub avg: f64,
     /// The smallest.
@@ -35,7 +39,9 @@ impl Stats {
         Some(Stats {
             n,
             p50: thousandths(percentile(&sorted, 50)),
+            p90: thousandths(percentile(&sorted, 90)),
             p95: thousandths(percentile(&sorted, 95)),
+            p99: thousandths(percentile(&sorted, 99)),
             avg: thousandths(sorted.iter().sum::<f64>() / n as f64),
             min: thousandths(min),
             max: thousandths(max),
@@ -61,12 +67,12 @@ mod tests {
     #[test]
     fn percentiles_are_by_nearest_rank() {
         let stats = Stats::of(&[30.0, 10.0, 20.0]).unwrap();
-        assert_eq!(stats, Stats { n: 3, p50: 20.0, p95: 30.0, avg: 20.0, min: 10.0, max: 30.0 });
+        assert_eq!(stats, Stats { n: 3, p50: 20.0, p90: 30.0, p95: 30.0, p99: 30.0, avg: 20.0, min: 10.0, max: 30.0 });
         let even = Stats::of(&[1.0, 2.0, 3.0, 4.0]).unwrap();
         assert_eq!((even.p50, even.p95, even.avg), (2.0, 4.0, 2.5), "no value that was not measured");
         let hundred: Vec<f64> = (1..=100).map(f64::from).collect();
         let stats = Stats::of(&hundred).unwrap();
-        assert_eq!((stats.p50, stats.p95, stats.max), (50.0, 95.0, 100.0));
+        assert_eq!((stats.p50, stats.p90, stats.p95, stats.p99, stats.max), (50.0, 90.0, 95.0, 99.0, 100.0));
         assert_eq!(Stats::of(&[7.0]).unwrap().p95, 7.0);
         assert_eq!(Stats::of(&[]), None);
     }
@@ -77,7 +83,7 @@ mod tests {
             values in prop::collection::vec((0_u32..100_000).prop_map(f64::from), 1..200)
         ) {
             let stats = Stats::of(&values).unwrap();
-            for (percent, value) in [(50.0, stats.p50), (95.0, stats.p95)] {
+            for (percent, value) in [(50.0, stats.p50), (90.0, stats.p90), (95.0, stats.p95), (99.0, stats.p99)] {
                 let share = |below: &dyn Fn(f64) -> bool| {
                     values.iter().filter(|v| below(**v)).count() as f64 / values.len() as f64 * 100.0
                 };

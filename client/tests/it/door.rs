@@ -20,12 +20,18 @@ pub struct Door {
 struct Seen {
     sockets: usize,
     texts: Vec<String>,
+    configs: Vec<Value>,
 }
 
 impl Door {
     /// WebSockets that were opened.
     pub fn sockets(&self) -> usize {
         self.seen.lock().unwrap().sockets
+    }
+
+    /// Messages `config`.
+    pub fn configs(&self) -> Vec<Value> {
+        self.seen.lock().unwrap().configs.clone()
     }
 
     /// Texts that were spoken, whole.
@@ -76,13 +82,25 @@ fn speak(stream: TcpStream, seen: &Mutex<Seen>) {
             text += message["text"].as_str().unwrap();
             continue;
         }
-        assert_eq!(message, json!({"type": "end"}));
+        if message["type"] == "config" {
+            seen.lock().unwrap().configs.push(message);
+            continue;
+        }
+        assert_eq!(message["type"], "end", "{message}");
+        let id = message["id"].as_str().unwrap_or("1");
+        let start = json!({"type": "start", "id": id, "kind": "speech", "format": "pcm_16000", "encoding": "s16le",
+                           "sample_rate": 16_000, "channels": 1, "provider": "elevenlabs_ws", "resume_token": "t"});
+        let phrase = json!({"type": "phrase", "id": id, "index": 0, "text": text, "start_ms": 0});
+        let mark = json!({"type": "mark", "id": id, "played_ms": 20, "chars": 1});
+        let provider = json!({"type": "provider", "id": id, "from": "elevenlabs_ws", "to": "local", "at_ms": 50});
+        let whole = json!({"type": "end", "id": id, "audio_ms": 100, "bytes": 3200});
         seen.lock().unwrap().texts.push(std::mem::take(&mut text));
-        let start = json!({"type": "start", "id": "1", "format": "pcm_16000", "sample_rate": 16_000});
-        let whole = json!({"type": "end", "id": "1", "audio_ms": 100, "bytes": 3200});
         for answer in [
             Message::text(start.to_string()),
+            Message::text(phrase.to_string()),
             Message::binary(tone(800)),
+            Message::text(mark.to_string()),
+            Message::text(provider.to_string()),
             Message::binary(tone(800)),
             Message::text(whole.to_string()),
         ] {

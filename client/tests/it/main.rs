@@ -1,10 +1,13 @@
-//! The real programs against small servers that send prepared answers, whole and broken, and against a pretend ElevenLabs.
+//! The real programs against small servers that send prepared answers, whole and broken, against a pretend ElevenLabs, and
+//! `load` against the service that speaks through it.
 
 mod door;
 mod echo_bytes;
 mod eleven;
 mod failures;
 mod far;
+mod house;
+mod load;
 mod server;
 mod stream_tts;
 mod tts_bench;
@@ -29,18 +32,24 @@ pub fn run(program: &str, directory: &Path, arguments: &[&str]) -> Ended {
 
 /// [`run`] with further variables.
 pub fn run_with(program: &str, directory: &Path, arguments: &[&str], variables: &[(&str, String)]) -> Ended {
+    ended(command(program, directory, arguments, variables).output().unwrap())
+}
+
+/// The same before it runs.
+pub fn command(program: &str, directory: &Path, arguments: &[&str], variables: &[(&str, String)]) -> Command {
     let path = match program {
         "stream_tts" => env!("CARGO_BIN_EXE_stream_tts"),
         "echo_bytes" => env!("CARGO_BIN_EXE_echo_bytes"),
         "eleven" => env!("CARGO_BIN_EXE_eleven"),
         "tts_bench" => env!("CARGO_BIN_EXE_tts_bench"),
+        "load" => env!("CARGO_BIN_EXE_load"),
         other => panic!("no program {other}"),
     };
     let mut command = Command::new(path);
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("ELEVEN_")) {
         command.env_remove(name);
     }
-    let output: Output = command
+    command
         .args(arguments)
         .current_dir(directory)
         .env_remove("GATEWAY_URL")
@@ -48,9 +57,12 @@ pub fn run_with(program: &str, directory: &Path, arguments: &[&str], variables: 
         .env("HTTP_PROXY", "http://127.0.0.1:9")
         .env("SSL_CERT_FILE", "/no/such/certificates.pem")
         .env("SSL_CERT_DIR", "/no/such/certificates")
-        .envs(variables.iter().map(|(name, value)| (name, value)))
-        .output()
-        .unwrap();
+        .envs(variables.iter().map(|(name, value)| (name, value)));
+    command
+}
+
+/// What a program left behind.
+pub fn ended(output: Output) -> Ended {
     Ended {
         code: output.status.code(),
         stdout: String::from_utf8(output.stdout).unwrap(),

@@ -195,6 +195,10 @@ fn a_gateway_is_measured_through_its_public_api() {
     assert_eq!(reports.json["details"]["url"], door.url.as_str());
     // Short and long, reconnect twice over, one that stays warm, cold.
     assert_eq!(door.sockets(), 2 + 2 + 4 + 1 + 2);
+    // None of them waits for a listener.
+    let configs = door.configs();
+    assert_eq!(configs.len(), door.sockets());
+    assert!(configs.iter().all(|config| config["lead_ms"] == 600_000), "{configs:?}");
     let texts = door.texts();
     assert!(texts.iter().any(|text| text == "Стоимость 12000 рублей."), "{texts:?}");
     assert_eq!(texts.len(), 2 + 2 + 4 + 2 + 2 + 4, "with the four requests over HTTP");

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use evervoice_core::tts::{SpeechRequest, TtsError, VoiceInfo, speakable};
 use serde::Serialize;
 
-use crate::config::ElevenLabsSettings;
+use crate::{config::ElevenLabsSettings, format::OutputFormat};
 
 /// How a voice sounds: `voice_settings` on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -92,6 +92,29 @@ impl Casting {
     }
 }
 
+/// Everything that decides how `provider` would speak a request in this format, besides its text and language; `None` when it
+/// cannot. `service` is the service's address: an emulator has another voice.
+pub fn rendering(
+    provider: &str,
+    service: &str,
+    request: &SpeechRequest,
+    settings: &ElevenLabsSettings,
+    format: OutputFormat,
+) -> Option<String> {
+    let Casting { voice_id, speed, .. } = Casting::of(request, settings).ok()?;
+    let ElevenLabsSettings { model_id, apply_text_normalization: normalization, seed, .. } = settings;
+    let VoiceSettings { stability, similarity_boost, style, use_speaker_boost, .. } =
+        VoiceSettings::new(settings, speed);
+    Some(format!(
+        "{provider} {service} voice={voice_id} model={model_id} format={} speed={speed} stability={stability} \
+         similarity_boost={similarity_boost} style={style} speaker_boost={use_speaker_boost} \
+         normalization={} seed={}",
+        format.name(),
+        normalization.name(),
+        seed.map(|seed| seed.to_string()).unwrap_or_default(),
+    ))
+}
+
 /// Whether a request may ask for this voice: by its name or its id.
 pub fn has_voice(settings: &ElevenLabsSettings, wanted: &str) -> bool {
     named(settings).iter().any(|(name, id)| name == wanted || id == wanted)
@@ -123,6 +146,7 @@ mod tests {
     use evervoice_core::tts::SpeechLimits;
 
     use super::*;
+    use crate::config::TextNormalization;
 
     fn settings() -> ElevenLabsSettings {
         ElevenLabsSettings {
@@ -159,6 +183,33 @@ mod tests {
             let Err(TtsError::SpeedNotSupported { lowest, highest, .. }) = cast(None, speed) else { panic!("{speed}") };
             assert_eq!((lowest, highest), (0.7, 1.2));
         }
+    }
+
+    #[test]
+    fn what_decides_the_sound_is_told_and_what_cannot_be_spoken() {
+        let told = |speed, change: fn(&mut ElevenLabsSettings)| {
+            let mut settings = settings();
+            change(&mut settings);
+            let limits = SpeechLimits { max_chars: 10 };
+            let request = SpeechRequest::new("Hello.".into(), None, None, Some(speed), limits).unwrap();
+            rendering("elevenlabs_ws", "wss://service", &request, &settings, OutputFormat::PCM_16000)
+        };
+        let usual = told(1.0, |_| {}).unwrap();
+        assert!(usual.contains("voice=id-1") && usual.contains("format=pcm_16000"), "{usual}");
+        assert_eq!(told(1.0, |_| {}).unwrap(), usual);
+        let changes: [fn(&mut ElevenLabsSettings); 6] = [
+            |settings| settings.voice_id = "id-3".into(),
+            |settings| settings.model_id = "eleven_turbo_v2_5".into(),
+            |settings| settings.voice_stability = 0.4,
+            |settings| settings.voice_style = 0.1,
+            |settings| settings.seed = Some(1),
+            |settings| settings.apply_text_normalization = TextNormalization::On,
+        ];
+        for (at, change) in changes.into_iter().enumerate() {
+            assert_ne!(told(1.0, change).unwrap(), usual, "change {at}");
+        }
+        assert_ne!(told(1.1, |_| {}).unwrap(), usual);
+        assert_eq!(told(2.0, |_| {}), None, "too fast");
     }
 
     #[test]

@@ -13,6 +13,9 @@ pub trait VoiceEngine: Send + Sync {
     /// Rate of its samples, in Hz.
     fn sample_rate(&self) -> u32;
 
+    /// What changes when the voice's files or the way they are spoken change: the same version gives the same sound.
+    fn version(&self) -> &str;
+
     /// Reads the text and gets ready to speak it. Computes no sound yet.
     ///
     /// # Errors

@@ -114,6 +114,13 @@ impl TtsProvider for LocalVoices {
         self.voices.iter().flat_map(|voice| voice.names().into_iter().map(move |name| info(voice, name))).collect()
     }
 
+    /// The voices that may speak it, in order: which one does is decided by its text.
+    fn rendering(&self, request: &SpeechRequest) -> Option<String> {
+        let candidates = self.candidates(request).ok()?;
+        let voices = candidates.iter().map(|(voice, name)| format!(" {name} {}", voice.version()));
+        Some(voices.fold(self.name().to_owned(), |all, voice| all + &voice))
+    }
+
     /// Returns with the first chunk already computed, so that a voice that fails still fails with a status.
     async fn speak(&self, request: SpeechRequest) -> Result<AudioStream, TtsError> {
         let candidates = self.candidates(&request)?;

@@ -20,3 +20,4 @@ mod recognition;
 pub use app::Asr;
 pub use config::AsrSettings;
 pub use http::messages::ServerMessage;
+pub use recognition::{Recognition, sound::Sound};

@@ -9,6 +9,7 @@ use evervoice_core::{
 };
 
 use crate::{
+    doctor,
     house::{House, HouseSettings, url},
     models,
 };
@@ -35,6 +36,8 @@ enum Command {
     },
     /// Ask the running services whether they are ready; exit code 0 if all are
     Healthcheck,
+    /// Try each part by itself: what is wrong, and how to mend it; exit code 0 if nothing is broken
+    Doctor(doctor::Options),
     /// List, download and check models
     #[command(subcommand)]
     Models(models::Command),
@@ -46,6 +49,9 @@ pub fn main() -> ExitCode {
     if let Some(Command::Models(command)) = command {
         let done = cli::block_on(async { models::run(command).await.map_err(Into::into) });
         return done.map_or_else(|error| cli::fail("evervoice", &error, 1), |()| ExitCode::SUCCESS);
+    }
+    if let Some(Command::Doctor(options)) = &command {
+        return doctor::main(options, &config_dir);
     }
     let directory = match &command {
         Some(Command::CheckConfig { dir: Some(dir) }) => dir.clone(),

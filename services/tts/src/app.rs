@@ -15,7 +15,8 @@ use crate::{
     config::{LocalSettings, ProviderChoice, ProviderName, TtsSettings},
     events::Events,
     http,
-    speech::{Chain, Speech, breaker::BreakerSettings},
+    speech::{Chain, ChainSettings, Speech, breaker::BreakerSettings},
+    stock::{Keeper, Stock},
 };
 
 /// The text-to-speech service.
@@ -38,7 +39,17 @@ impl Service for Tts {
     async fn build(settings: TtsSettings, shell: &Shell) -> Result<(Router, Arc<dyn HealthCheck>), BoxError> {
         let events = shell.register(Events::register);
         let chain = Arc::new(chain(&settings, &events, shell).await?);
-        let speech = Arc::new(Speech::new(Arc::clone(&chain), &settings.speech, events));
+        let stock = Arc::new(Stock::new(&settings.stock));
+        let speech = Arc::new(Speech::new(Arc::clone(&chain), Arc::clone(&stock), &settings.speech, events.clone()));
+        let keeper = Keeper::new(stock, Arc::clone(&chain), settings.stock.dir.clone(), speech.limits(), events);
+        let lifecycle = shell.lifecycle.clone();
+        // Neither the start nor anybody's health waits for it.
+        tokio::spawn(async move {
+            tokio::select! {
+                () = keeper.run() => {}
+                () = lifecycle.stopping() => {}
+            }
+        });
         let health = Arc::new(Health { chain, speech: Arc::clone(&speech) });
         Ok((http::routes(settings, speech, shell.lifecycle.clone()), health))
     }
@@ -75,7 +86,13 @@ async fn chain(settings: &TtsSettings, events: &Events, shell: &Shell) -> Result
         open: Duration::from_secs_f64(speech.breaker_open),
         longest: Duration::from_secs_f64(speech.breaker_longest),
     };
-    let chain = Chain::new(providers, breaker, Duration::from_secs_f64(speech.first_audio_timeout), events.clone());
+    let waits = ChainSettings {
+        breaker,
+        first_audio_timeout: Duration::from_secs_f64(speech.first_audio_timeout),
+        first_audio_budget: speech.first_audio_budget_ms.map(Duration::from_millis),
+        stall: Duration::from_millis(speech.stall_ms),
+    };
+    let chain = Chain::new(providers, waits, events.clone());
     events.config_loaded(&settings.elevenlabs, &chain.names());
     if names == [ProviderName::Local] && settings.provider == ProviderChoice::Auto {
         events.elevenlabs_off(&settings.elevenlabs.missing());
@@ -83,6 +100,23 @@ async fn chain(settings: &TtsSettings, events: &Events, shell: &Shell) -> Result
         events.latency_mode_warning();
     }
     Ok(chain)
+}
+
+/// One provider of the chain, alone and without metrics: for whoever wants to know whether it works. Must be called within a tokio
+/// runtime.
+///
+/// # Errors
+/// When it cannot be made: a voice that is missing or damaged, an address that is none.
+pub async fn provider(name: ProviderName, settings: &TtsSettings) -> Result<Arc<dyn TtsProvider>, BoxError> {
+    let (elevenlabs, events) = (settings.elevenlabs.clone(), evervoice_elevenlabs::Events::unregistered());
+    Ok(match name {
+        ProviderName::ElevenLabsWs => Arc::new(WebSocketProvider::start(Arc::new(elevenlabs), events)?),
+        ProviderName::ElevenLabsHttp => Arc::new(HttpProvider::new(elevenlabs, events)?),
+        ProviderName::Local => {
+            let local = settings.local.clone();
+            Arc::new(tokio::task::spawn_blocking(move || local_voices(&local)).await??)
+        }
+    })
 }
 
 fn local_voices(settings: &LocalSettings) -> Result<LocalVoices, BoxError> {

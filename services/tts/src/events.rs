@@ -232,6 +232,22 @@ impl Events {
         }
     }
 
+    /// Nobody can speak the texts of the stock in a language, of which `text` is the first.
+    pub fn stock_unspoken(&self, language: &str, text: &str, error: Option<&str>) {
+        self.stock.get_or_create(&ByResult { result: "failed" }).inc();
+        let note = "give it a voice that can (local.voices, or ElevenLabs), or take its texts out of stock";
+        tracing::info!(event = "tts_stock_unspoken", language, text, error, note);
+    }
+
+    /// The stock on disk is not as it should be, or cannot be written.
+    pub fn stock_dir(&self, error: &str) {
+        tracing::warn!(
+            event = "tts_stock_dir",
+            error,
+            note = "what is missing is rendered, and kept in memory at least"
+        );
+    }
+
     /// Somebody wanted to take a conversation up again: `resumed`, `unknown` or `expired`.
     pub fn resumed(&self, request_id: &str, result: &'static str) {
         self.resumed.get_or_create(&ByResult { result }).inc();

@@ -42,6 +42,13 @@ pub trait TtsProvider: Send + Sync {
         self.voices().iter().any(|voice| voice.name == name)
     }
 
+    /// Everything that decides how it would speak a request besides text, language and speed: provider, voice, model, settings,
+    /// format. Two requests with the same answer sound the same, also after a restart. `None` when it cannot speak such a
+    /// request, as far as it can tell without trying.
+    fn rendering(&self, request: &SpeechRequest) -> Option<String> {
+        Some(format!("{} {}", self.name(), request.voice().unwrap_or_default()))
+    }
+
     /// What there is to know about its state, by name, for `/health`: never a secret.
     fn details(&self) -> BTreeMap<String, Value> {
         BTreeMap::new()

@@ -18,7 +18,7 @@ use crate::{
     error::ElevenLabsError,
     events::Events,
     format::Codec,
-    voice::{Casting, has_voice, voices},
+    voice::{Casting, has_voice, rendering, voices},
 };
 
 const NAME: &str = "elevenlabs_http";
@@ -88,6 +88,13 @@ impl TtsProvider for HttpProvider {
             Some((item.map_err(|error| error.into_tts(NAME)), speaking))
         });
         Ok(AudioStream { provider: NAME, sample_rate, chunks: Box::pin(chunks) })
+    }
+
+    fn rendering(&self, request: &SpeechRequest) -> Option<String> {
+        let (settings, format) = (&self.settings, self.settings.http_output_format);
+        let told = rendering(NAME, &settings.http_base_url, request, settings, format)?;
+        // The fastest mode leaves text normalisation out.
+        Some(format!("{told} optimize={:?}", settings.optimize_streaming_latency))
     }
 
     fn details(&self) -> BTreeMap<String, Value> {

@@ -161,6 +161,13 @@ impl TtsProvider for WebSocketProvider {
         Ok(AudioStream { provider: Self::NAME, sample_rate, chunks: Box::pin(chunks) })
     }
 
+    fn rendering(&self, request: &SpeechRequest) -> Option<String> {
+        let settings = &self.line.settings;
+        let told = voice::rendering(Self::NAME, &settings.ws_base_url, request, settings, settings.ws_output_format)?;
+        let (auto, schedule) = (settings.ws_auto_mode, &settings.chunk_length_schedule);
+        Some(format!("{told} auto={auto} schedule={schedule:?} ssml={}", settings.ws_enable_ssml_parsing))
+    }
+
     fn details(&self) -> BTreeMap<String, Value> {
         self.tell_level();
         let pool = self.pool_status().into_iter().map(|status| {

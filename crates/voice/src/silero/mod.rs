@@ -16,6 +16,7 @@ use crate::{
     engine::{Speaking, VoiceEngine},
     error::LoadError,
     graph::{Graph, floats, tensor},
+    package::version,
 };
 
 /// `voice.json` of a `silero-1`.
@@ -36,6 +37,9 @@ pub(crate) struct Manifest {
     /// Whether the model reads lower-case letters only.
     #[serde(default)]
     lowercase: bool,
+    /// Of all files of the package.
+    #[serde(skip)]
+    version: String,
 }
 
 pub(crate) struct SileroVoice {
@@ -51,7 +55,7 @@ const LONGEST_SENTENCE: usize = 400;
 const SPOKEN_SYMBOLS: &str = "%№$€£¥₽+=&@#°§<>×÷±";
 
 impl SileroVoice {
-    pub fn load(manifest: Manifest, read: impl Fn(&str) -> Result<Vec<u8>, LoadError>) -> Result<Self, LoadError> {
+    pub fn load(mut manifest: Manifest, read: impl Fn(&str) -> Result<Vec<u8>, LoadError>) -> Result<Self, LoadError> {
         if !manifest.speakers.contains_key(&manifest.default_speaker) {
             let what = format!("default_speaker {:?} is not among the speakers", manifest.default_speaker);
             return Err(LoadError::Unsupported(what));
@@ -59,8 +63,10 @@ impl SileroVoice {
         if !(8_000..=48_000).contains(&manifest.sample_rate) {
             return Err(LoadError::Unsupported(format!("sample_rate is {} Hz", manifest.sample_rate)));
         }
-        let graph = Graph::load(&read(&manifest.graph)?, &[&[Some(1), None], &[Some(1)]], &[])
-            .with_context(|| manifest.graph.clone())?;
+        let graph = read(&manifest.graph)?;
+        manifest.version = version(&[format!("{manifest:?}").as_bytes(), &graph]);
+        let graph =
+            Graph::load(&graph, &[&[Some(1), None], &[Some(1)]], &[]).with_context(|| manifest.graph.clone())?;
         Ok(Self { manifest, graph: Arc::new(graph) })
     }
 
@@ -117,6 +123,10 @@ impl VoiceEngine for SileroVoice {
 
     fn sample_rate(&self) -> u32 {
         self.manifest.sample_rate
+    }
+
+    fn version(&self) -> &str {
+        &self.manifest.version
     }
 
     fn begin(&self, text: &str, name: &str, speed: f32) -> Result<Box<dyn Speaking>, TtsError> {

@@ -51,6 +51,9 @@ pub(crate) struct Manifest {
     pub noise_mod: f64,
     pub function_words: HashSet<String>,
     pub yesno_starters: HashSet<String>,
+    /// Of all files of the package.
+    #[serde(skip)]
+    pub version: String,
 }
 
 /// The files of a package.
@@ -117,6 +120,10 @@ impl VoiceEngine for StatisticalVoice {
 
     fn sample_rate(&self) -> u32 {
         self.shared.manifest.sample_rate
+    }
+
+    fn version(&self) -> &str {
+        &self.shared.manifest.version
     }
 
     fn begin(&self, text: &str, _name: &str, speed: f32) -> Result<Box<dyn Speaking>, TtsError> {

@@ -22,6 +22,8 @@ pub async fn house() -> (House, Lifecycle, reqwest::Client) {
     for server in [&mut settings.gateway.server, &mut settings.asr.server, &mut settings.tts.server] {
         server.port = 0;
     }
+    // Every text is made, however often it is spoken, and nothing else.
+    (settings.tts.speech.cache_mb, settings.tts.stock.enabled) = (0, false);
     let lifecycle = Lifecycle::new();
     let house = House::start(settings, &lifecycle).await.unwrap();
     (house, lifecycle, client())

@@ -62,7 +62,8 @@ pub fn run() {
     let directory = tempfile::tempdir().unwrap();
     let certificate = directory.path().join("emulator.pem");
     std::fs::write(&certificate, text("pem")).unwrap();
-    let settings = "pool_max: 400\nws_inactivity_timeout: 180\nspeech: {max_utterances: 2000}\n";
+    let settings =
+        "pool_max: 400\nws_inactivity_timeout: 180\nspeech: {max_utterances: 2000}\nstock: {enabled: false}\n";
     std::fs::write(directory.path().join("tts_config.yml"), settings).unwrap();
     let process = process::start(
         &["--config-dir", directory.path().to_str().unwrap()],

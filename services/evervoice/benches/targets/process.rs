@@ -30,7 +30,8 @@ pub fn start(arguments: &[&str], variables: &[(&str, &str)]) -> Process {
     let began = Instant::now();
     let mut child = Command::new(env!("CARGO_BIN_EXE_evervoice"))
         .args(arguments)
-        .envs([("GATEWAY_PORT", "0"), ("ASR_PORT", "0"), ("TTS_PORT", "0")])
+        // Every text is made, however often it is spoken.
+        .envs([("GATEWAY_PORT", "0"), ("ASR_PORT", "0"), ("TTS_PORT", "0"), ("TTS_CACHE_MB", "0")])
         .envs(variables.iter().copied())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())

@@ -17,7 +17,8 @@ fn evervoice(directory: &Path) -> Command {
     command
 }
 
-fn run(directory: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
+/// Runs the program to its end.
+pub fn run(directory: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
     evervoice(directory).args(arguments).envs(variables.iter().copied()).output().unwrap()
 }
 
@@ -41,7 +42,8 @@ fn serve(directory: &Path) -> Process {
 fn serve_with(directory: &Path, variables: &[(&str, &str)]) -> Process {
     let mut child = evervoice(directory)
         .envs(variables.iter().copied())
-        .envs([("GATEWAY_PORT", "0"), ("ASR_PORT", "0"), ("TTS_PORT", "0")])
+        // Every text is made, however often it is spoken.
+        .envs([("GATEWAY_PORT", "0"), ("ASR_PORT", "0"), ("TTS_PORT", "0"), ("TTS_CACHE_MB", "0")])
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
@@ -193,7 +195,10 @@ fn help_and_version_are_there() {
     let directory = tempfile::tempdir().unwrap();
     let help = run(directory.path(), &["--help"], &[]);
     let text = String::from_utf8_lossy(&help.stdout);
-    assert!(["serve", "check-config", "healthcheck", "models"].iter().all(|word| text.contains(word)), "{text}");
+    assert!(
+        ["serve", "check-config", "healthcheck", "doctor", "models"].iter().all(|word| text.contains(word)),
+        "{text}"
+    );
     let version = run(directory.path(), &["--version"], &[]);
     assert_eq!(String::from_utf8_lossy(&version.stdout).trim(), format!("evervoice {}", env!("CARGO_PKG_VERSION")));
 }

@@ -1,33 +1,58 @@
 //! Who speaks: the providers in order, each behind a circuit breaker.
 //!
-//! Before the first sound, a provider that fails is followed by the next one within the same request: here. After it, the
-//! next one speaks what has not been spoken: `continued`.
+//! Before the first sound, a provider that fails or is slow is followed by the next one within the same request: `hedge`.
+//! After it, the next one speaks what has not been spoken: `continued`.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use evervoice_core::{
     audio::AudioStream,
-    fault::{Fault, Retry},
+    fault::Retry,
     service::{Part, ops::Status},
     tts::{ProviderFailure, SpeechRequest, TtsError, TtsProvider, VoiceInfo},
 };
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
-use super::breaker::{Breaker, BreakerSettings, State};
+use super::{
+    breaker::{Breaker, BreakerSettings, Pass, State},
+    hedge::{Candidate, Race},
+    level::Level,
+};
 use crate::events::Events;
 
 /// The providers in order.
 pub struct Chain {
     links: Vec<Link>,
-    /// How long a provider has for its first sound, unless it is the local one.
-    first_audio_timeout: Duration,
+    settings: ChainSettings,
     events: Events,
+}
+
+/// How long providers are waited for. No limit of these holds for the local voice, but that it may get company.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ChainSettings {
+    pub breaker: BreakerSettings,
+    /// How long a provider has for its first sound.
+    pub first_audio_timeout: Duration,
+    /// After how long without a first sound the next provider starts beside it; `None` for never.
+    pub first_audio_budget: Option<Duration>,
+    /// How long a provider may pause in the middle of an utterance while the listener runs out of sound.
+    pub stall: Duration,
 }
 
 struct Link {
     provider: Arc<dyn TtsProvider>,
     breaker: Breaker,
+    /// How loud it spoke last, and with which voice.
+    level: Mutex<Option<(VoiceKey, Level)>>,
 }
+
+/// Name and language of a voice, as asked for.
+type VoiceKey = (Option<String>, Option<String>);
 
 /// A provider that has begun to speak.
 pub(super) struct Begun {
@@ -36,21 +61,38 @@ pub(super) struct Begun {
     pub stream: AudioStream,
 }
 
+/// A provider that has been asked. Dropped without a verdict, it has not failed.
+pub(super) struct Started<'a> {
+    /// Its place in the chain.
+    pub link: usize,
+    /// When it was asked.
+    pub since: Instant,
+    /// It was asked for a voice by name.
+    pub named: bool,
+    /// Its sound, with the first of it. It ends in time.
+    pub sound: Pin<Box<dyn Future<Output = Result<AudioStream, TtsError>> + Send + 'a>>,
+    /// The local one has none.
+    pass: Option<Pass<'a>>,
+}
+
 impl Chain {
     /// A chain of these providers, the preferred one first.
-    pub fn new(
-        providers: Vec<Arc<dyn TtsProvider>>,
-        breaker: BreakerSettings,
-        first_audio_timeout: Duration,
-        events: Events,
-    ) -> Self {
-        let link = |provider| Link { provider, breaker: Breaker::new(breaker) };
-        Self { links: providers.into_iter().map(link).collect(), first_audio_timeout, events }
+    pub fn new(providers: Vec<Arc<dyn TtsProvider>>, settings: ChainSettings, events: Events) -> Self {
+        let link = |provider| Link { provider, breaker: Breaker::new(settings.breaker), level: Mutex::default() };
+        Self { links: providers.into_iter().map(link).collect(), settings, events }
     }
 
     /// Names of the providers, the preferred one first.
     pub fn names(&self) -> Vec<&'static str> {
         self.links.iter().map(|link| link.provider.name()).collect()
+    }
+
+    /// Who can speak a request, the preferred one first: their places, and what decides their sound. Those that do not have its
+    /// voice are not among them.
+    pub(crate) fn renderings(&self, request: &SpeechRequest) -> impl Iterator<Item = (usize, String)> {
+        let has = |link: &Link| request.voice().is_none_or(|name| link.provider.has_voice(name));
+        let links = self.links.iter().enumerate().filter(move |(_, link)| has(link));
+        links.filter_map(move |(at, link)| Some((at, link.provider.rendering(request)?)))
     }
 
     /// The voices of all providers, each name once. The default is that of the first provider.
@@ -67,59 +109,42 @@ impl Chain {
         voices
     }
 
-    /// The first provider that makes a sound, of those that have not been `asked` yet; it adds those that it asks.
+    /// The first provider that makes a sound, of those that have not been `asked` yet; it adds those that have failed and the
+    /// one that speaks.
     ///
     /// # Errors
     /// [`TtsError`] when nobody could make the first sound: what the first provider failed at that should have spoken, or
     /// what is wrong with the request.
     pub(super) async fn begin(&self, request: &SpeechRequest, asked: &mut Vec<usize>) -> Result<Begun, TtsError> {
-        // An outage is told rather than what another provider says about the request.
-        let (mut outage, mut refusal) = (None, None);
-        for (link, request) in self.candidates(request)? {
-            if asked.contains(&link) {
-                continue;
-            }
-            asked.push(link);
-            let named = request.voice().is_some();
-            match self.ask(link, request).await {
-                Ok(stream) => return Ok(Begun { link, stream }),
-                Err(error) if error.fault() == Fault::Caller => {
-                    refusal = Some(error);
-                    // Who asks for a voice gets no other one because that voice cannot read the text.
-                    if named {
-                        break;
-                    }
-                }
-                Err(error) => outage = outage.or(Some(error)),
-            }
-        }
-        Err(outage.or(refusal).unwrap_or(TtsError::NothingToSpeak))
+        let mut candidates = self.candidates(request)?;
+        candidates.retain(|candidate| !asked.contains(&candidate.link));
+        Race::new(self, request.id(), self.settings.first_audio_budget, candidates).run(asked).await
     }
 
     /// Who may speak, in order, and what to ask them. Those that have the voice come first; the others speak with their
     /// own voice, which is better than silence.
-    fn candidates(&self, request: &SpeechRequest) -> Result<Vec<(usize, SpeechRequest)>, TtsError> {
+    fn candidates(&self, request: &SpeechRequest) -> Result<VecDeque<Candidate>, TtsError> {
         let links = 0..self.links.len();
-        let Some(name) = request.voice() else {
-            return Ok(links.map(|link| (link, request.clone())).collect());
-        };
+        let asked = |link| Candidate { link, request: request.clone(), instead: false };
+        let Some(name) = request.voice() else { return Ok(links.map(asked).collect()) };
         let (having, others): (Vec<_>, Vec<_>) = links.partition(|at| self.links[*at].provider.has_voice(name));
         if having.is_empty() {
             let known = self.voices().into_iter().map(|voice| voice.name).collect();
             return Err(TtsError::UnknownVoice { wanted: name.to_owned(), known });
         }
-        let other = others.into_iter().map(|link| (link, request.clone().with_voice(None)));
-        Ok(having.into_iter().map(|link| (link, request.clone())).chain(other).collect())
+        let other = |link| Candidate { link, request: request.clone().with_voice(None), instead: true };
+        Ok(having.into_iter().map(asked).chain(others.into_iter().map(other)).collect())
     }
 
-    async fn ask(&self, at: usize, request: SpeechRequest) -> Result<AudioStream, TtsError> {
-        let Link { provider, breaker } = &self.links[at];
+    /// Asks a provider.
+    ///
+    /// # Errors
+    /// [`TtsError::Provider`] when it is left alone for a while.
+    pub(super) fn start(&self, link: usize, request: SpeechRequest) -> Result<Started<'_>, TtsError> {
+        let Link { provider, breaker, .. } = &self.links[link];
+        let (since, named) = (Instant::now(), request.voice().is_some());
         if provider.is_local() {
-            let id = request.id().to_owned();
-            let spoken = provider.speak(request).await;
-            return spoken.inspect_err(|error| {
-                self.told(at, &id, error, "before");
-            });
+            return Ok(Started { link, since, named, sound: provider.speak(request), pass: None });
         }
         let name = provider.name();
         let pass = breaker.pass().map_err(|(left, failure)| TtsError::Provider {
@@ -128,33 +153,79 @@ impl Chain {
             retry: Retry::After(left),
             source: "it failed before and is left alone for a while".into(),
         })?;
-        let id = request.id().to_owned();
-        let asked = timeout(self.first_audio_timeout, provider.speak(request)).await.unwrap_or_else(|_| {
-            let source = format!("no sound within {} ms", self.first_audio_timeout.as_millis()).into();
-            Err(TtsError::Provider { provider: name, failure: ProviderFailure::Timeout, retry: Retry::Fresh, source })
+        let limit = self.settings.first_audio_timeout;
+        let sound = Box::pin(async move {
+            timeout(limit, provider.speak(request)).await.unwrap_or_else(|_| {
+                let source = format!("no sound within {} ms", limit.as_millis()).into();
+                Err(TtsError::Provider {
+                    provider: name,
+                    failure: ProviderFailure::Timeout,
+                    retry: Retry::Fresh,
+                    source,
+                })
+            })
         });
-        match &asked {
-            Ok(_) => pass.began(),
-            Err(error) => {
-                if let Some(failure) = self.told(at, &id, error, "before") {
-                    pass.failed(failure, error.retry());
-                }
-            }
+        Ok(Started { link, since, named, sound, pass: Some(pass) })
+    }
+
+    /// Takes note that a provider has made its first sound.
+    pub(super) fn began(&self, started: Started<'_>) {
+        self.events.provider_first_audio(self.name(started.link), started.since.elapsed().as_secs_f64() * 1000.0);
+        self.verdict(started, Pass::began);
+    }
+
+    /// Takes note that a provider has failed before its first sound.
+    pub(super) fn failed_before(&self, started: Started<'_>, request_id: &str, error: &TtsError) {
+        if let Some(failure) = self.told(started.link, request_id, error, "before") {
+            self.verdict(started, |pass| pass.failed(failure, error.retry()));
         }
-        self.events.breaker(name, breaker.state());
-        asked
+    }
+
+    /// Takes note that a provider was stopped because another one was faster.
+    pub(super) fn too_slow(&self, started: Started<'_>) {
+        self.verdict(started, |pass| pass.failed(ProviderFailure::Timeout, Retry::Fresh));
+    }
+
+    fn verdict<'a>(&self, started: Started<'a>, verdict: impl FnOnce(Pass<'a>)) {
+        if let Some(pass) = started.pass {
+            verdict(pass);
+            let Link { provider, breaker, .. } = &self.links[started.link];
+            self.events.breaker(provider.name(), breaker.state());
+        }
+    }
+
+    /// How long a provider may pause while the listener runs out of sound; `None` for the local one:
+    /// it is late because this machine is busy, and to begin anew takes longer.
+    pub(super) fn stall(&self, at: usize) -> Option<Duration> {
+        (!self.links[at].provider.is_local()).then_some(self.settings.stall)
+    }
+
+    /// How loud a provider speaks with the voice of this request; `None` when the last one was another.
+    pub(super) fn level(&self, at: usize, request: &SpeechRequest) -> Option<Level> {
+        let level = self.links[at].level.lock().unwrap_or_else(PoisonError::into_inner);
+        level.as_ref().filter(|(voice, _)| *voice == voice_key(request)).map(|(_, level)| *level)
+    }
+
+    /// Takes note of how loud a provider has spoken.
+    pub(super) fn heard_level(&self, at: usize, request: &SpeechRequest, level: Level) {
+        // One utterance may be a single word: a new level counts half. The highest peak counts, so that nothing clips.
+        let level = self
+            .level(at, request)
+            .map_or(level, |known| Level { rms: (known.rms + level.rms) / 2.0, peak: known.peak.max(level.peak) });
+        let heard = (voice_key(request), level);
+        *self.links[at].level.lock().unwrap_or_else(PoisonError::into_inner) = Some(heard);
     }
 
     /// Takes note that a provider has spoken to the end.
     pub(super) fn succeeded(&self, at: usize) {
-        let Link { provider, breaker } = &self.links[at];
+        let Link { provider, breaker, .. } = &self.links[at];
         breaker.succeeded();
         self.events.breaker(provider.name(), breaker.state());
     }
 
     /// Takes note that a provider has failed in the middle of an utterance.
     pub(super) fn failed_within(&self, at: usize, request_id: &str, error: &TtsError) {
-        let Link { provider, breaker } = &self.links[at];
+        let Link { provider, breaker, .. } = &self.links[at];
         if let Some(failure) = self.told(at, request_id, error, "within") {
             breaker.failed_within(failure, error.retry());
         }
@@ -209,4 +280,8 @@ impl Chain {
         };
         self.links.iter().zip(&states).map(part).collect()
     }
+}
+
+fn voice_key(request: &SpeechRequest) -> VoiceKey {
+    (request.voice().map(Into::into), request.language().map(Into::into))
 }

@@ -3,15 +3,21 @@
 //! - here: is there room; one utterance, from a whole text or from one that is still being written
 //! - `phrases`: a text that is still being written, cut by the `planner`, its phrases `made` ahead; `progress`: how far it is
 //! - `chain`: which provider speaks; `breaker`: which one is left alone for a while
-//! - `continued`: another provider speaks the rest of what one has begun
+//! - `hedge`: who is slow to begin gets company
+//! - `continued`: another provider speaks the rest of what one has begun; `join`: that nobody hears it, by its `level` too
 //! - `utterance`: parts of sound to bytes, and what is measured of it; `ledger`: which sound says which words
+//! - `cache`: the sound of texts that were spoken before; `sound`: what is kept of them
 //! - `parts`: what flows between them; `clock`: how far a listener is; `rate`: sound at another rate
 
 pub(crate) mod breaker;
+mod cache;
 mod chain;
 mod clock;
 mod continued;
+mod hedge;
+mod join;
 mod ledger;
+mod level;
 mod made;
 mod parts;
 mod phrases;
@@ -19,7 +25,8 @@ mod planner;
 mod progress;
 mod rate;
 #[cfg(test)]
-mod scripted;
+pub(crate) mod scripted;
+pub(crate) mod sound;
 #[cfg(test)]
 mod tests;
 mod utterance;
@@ -28,25 +35,30 @@ use std::{sync::Arc, time::Duration};
 
 use evervoice_core::{
     audio::OutputFormat,
+    fault::Fault,
     tts::{SpeechLimits, SpeechRequest, TtsError, VoiceInfo},
 };
 use tokio::sync::Semaphore;
 
-pub use chain::Chain;
+use cache::{Cache, Key};
+pub use chain::{Chain, ChainSettings};
 pub use clock::PlayClock;
 pub use ledger::Ledger;
-pub use parts::{Part, Phrase, Speaking};
+pub use parts::{Phrase, Speaking};
 pub use phrases::{PhraseSettings, Phrases, TextError, TextWriter};
-pub use planner::{Planner, PlannerSettings};
+use planner::PlannerSettings;
+pub(crate) use sound::Sound;
 use utterance::Watch;
 pub use utterance::{Step, Utterance};
 
-use crate::{config::SpeechSettings, events::Events};
+use crate::{config::SpeechSettings, events::Events, stock::Stock};
 
-/// Who speaks a text at once: the providers.
+/// Who speaks a text at once: the stock and the cache, which have its sound, else the providers.
 #[derive(Clone)]
 pub(crate) struct Speaker {
     chain: Arc<Chain>,
+    stock: Arc<Stock>,
+    cache: Option<Cache>,
 }
 
 impl Speaker {
@@ -55,7 +67,34 @@ impl Speaker {
     /// # Errors
     /// [`TtsError`] before the first sound; later ones are items of the stream.
     async fn speak(&self, request: SpeechRequest) -> Result<Speaking, TtsError> {
-        continued::speak(&self.chain, request).await
+        // What it should sound like: the provider in front decides, whether it is up or not.
+        let Some((link, rendering)) = self.chain.renderings(&request).next() else { return self.ask(request).await };
+        if let Some(sound) = self.stock.sound(&request, Some(&rendering)) {
+            return Ok(sound.play());
+        }
+        let Some(cache) = &self.cache else { return self.ask(request).await };
+        let key = Key::new(&request, rendering);
+        if let Some(sound) = cache.get(&key) {
+            return Ok(sound.play());
+        }
+        Ok(cache.keep(key, self.chain.name(link), self.ask(request).await?))
+    }
+
+    /// Asks the providers. When none of them can, the stock may have the text by another voice, which is better than silence;
+    /// not if the request is wrong for the voice that it names.
+    async fn ask(&self, request: SpeechRequest) -> Result<Speaking, TtsError> {
+        let asked = continued::speak(&self.chain, request.clone()).await;
+        asked.or_else(|error| {
+            let other = request.voice().is_none() || error.fault() != Fault::Caller;
+            let sound = other.then(|| self.stock.sound(&request, None)).flatten();
+            sound.map(Sound::play).ok_or(error)
+        })
+    }
+
+    /// These providers alone.
+    #[cfg(test)]
+    fn of(chain: Arc<Chain>) -> Self {
+        Self { chain, stock: Arc::default(), cache: None }
     }
 
     fn events(&self) -> &Events {
@@ -78,8 +117,8 @@ pub struct Speech {
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 impl Speech {
-    /// Speech by these providers.
-    pub fn new(chain: Arc<Chain>, settings: &SpeechSettings, events: Events) -> Self {
+    /// Speech by these providers, and what is in stock.
+    pub fn new(chain: Arc<Chain>, stock: Arc<Stock>, settings: &SpeechSettings, events: Events) -> Self {
         let capacity = settings.max_utterances;
         let limits = SpeechLimits { max_chars: settings.max_chars };
         let planner = PlannerSettings {
@@ -89,7 +128,8 @@ impl Speech {
         };
         let text_timeout = Duration::from_secs_f64(settings.text_timeout);
         let phrases = PhraseSettings { planner, ahead: settings.phrases_ahead, text_timeout };
-        let speaker = Speaker { chain };
+        let cache = Cache::new(settings.cache_mb << 20, events.clone());
+        let speaker = Speaker { chain, stock, cache };
         Self { speaker, room: Arc::new(Semaphore::new(capacity)), capacity, limits, phrases, events }
     }
 
@@ -101,6 +141,11 @@ impl Speech {
     /// What a request may ask for.
     pub fn limits(&self) -> SpeechLimits {
         self.limits
+    }
+
+    /// What is rendered before anybody asks.
+    pub fn stock(&self) -> &Arc<Stock> {
+        &self.speaker.stock
     }
 
     /// The voices there are.
@@ -131,6 +176,12 @@ impl Speech {
     /// A text that is written while it is spoken, as `template` is; and where to write it.
     pub fn phrases(&self, template: SpeechRequest) -> (TextWriter, Phrases) {
         Phrases::new(template, self.phrases, self.limits.max_chars)
+    }
+
+    /// A whole text that is pinned, as one phrase: cut into phrases it would not be found in the stock.
+    pub fn pinned(&self, request: &SpeechRequest) -> Option<Phrases> {
+        let at_hand = self.speaker.stock.sound(request, None).is_some();
+        at_hand.then(|| Phrases::of_one(request, self.phrases))
     }
 
     /// Begins an utterance whose text is still being written. Returns with its first sound.

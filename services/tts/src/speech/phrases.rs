@@ -80,11 +80,6 @@ impl TextWriter {
         self.send(Piece::End)
     }
 
-    /// Characters so far.
-    pub fn chars(&self) -> usize {
-        self.chars
-    }
-
     fn send(&self, piece: Piece) -> Result<(), TextError> {
         self.pieces.try_send(piece).map_err(|error| match error {
             TrySendError::Full(_) => TextError::Full,
@@ -118,6 +113,17 @@ impl Phrases {
         (writer, Self { template, settings, pieces, planner, alive, ended: false, first: None, progress })
     }
 
+    /// A whole text that is spoken as one phrase, as its sound is at hand.
+    pub(super) fn of_one(request: &SpeechRequest, settings: PhraseSettings) -> Self {
+        let (_, mut phrases) = Self::new(request.clone(), settings, 0);
+        phrases.planner.end();
+        phrases.ended = true;
+        let text = request.text();
+        let (lead, text) = (text[..text.len() - text.trim_start().len()].to_owned(), text.trim().to_owned());
+        phrases.first = Some(Phrase { index: 0, lead, text, reason: "end" });
+        phrases
+    }
+
     /// Waits until there is something to say.
     ///
     /// # Errors
@@ -129,19 +135,19 @@ impl Phrases {
                 if self.ended && self.planner.is_done() {
                     return Err(TtsError::EmptyText);
                 }
-                self.step().await?;
+                self.step(true).await?;
             }
         }
         Ok(())
     }
 
-    /// Takes the next piece of text, or waits until the planner may think otherwise.
+    /// Takes the next piece of text, or waits until the planner may think otherwise, when it is `planning`.
     ///
     /// # Errors
     /// [`TtsError::TextTimeout`] when the text pauses for too long, [`TtsError::Engine`] when its writer is gone.
-    async fn step(&mut self) -> Result<(), TtsError> {
+    async fn step(&mut self, planning: bool) -> Result<(), TtsError> {
         let given_up = self.alive + self.settings.text_timeout;
-        let wake = self.planner.wake(self.progress.playback());
+        let wake = self.planner.wake(self.progress.playback()).filter(|_| planning);
         tokio::select! {
             biased;
             piece = self.pieces.recv(), if !self.ended => {
@@ -205,7 +211,7 @@ impl Phrases {
             }
             let full = ahead.capacity() == 0;
             let step = tokio::select! {
-                step = self.step(), if !full || !self.ended => step,
+                step = self.step(!full), if !full || !self.ended => step,
                 room = ahead.reserve(), if full => match room {
                     Ok(_) => Ok(()),
                     Err(_) => return,

@@ -13,23 +13,23 @@ use serde_json::{Value, json};
 
 use crate::harness::{TestService, code};
 
-const WS: ProviderName = ProviderName::ElevenLabsWs;
-const HTTP: ProviderName = ProviderName::ElevenLabsHttp;
-const LOCAL: ProviderName = ProviderName::Local;
+pub const WS: ProviderName = ProviderName::ElevenLabsWs;
+pub const HTTP: ProviderName = ProviderName::ElevenLabsHttp;
+pub const LOCAL: ProviderName = ProviderName::Local;
 
 const TEXT: &str = "The quick brown fox jumps over the lazy dog, and 12 more.";
 
 /// Longer than any request may take with the time limits of [`hurried`].
 const DEADLINE: Duration = Duration::from_secs(20);
 
-struct Stage {
-    emulator: Emulator,
-    service: TestService,
+pub struct Stage {
+    pub emulator: Emulator,
+    pub service: TestService,
 }
 
 /// A service whose providers are `chain`.
-async fn stage(chain: &[ProviderName], change: impl FnOnce(&mut TtsSettings)) -> Stage {
-    let emulator = Emulator::start(Config { tone_ms: 10, ..Config::default() }).await.unwrap();
+pub async fn stage(chain: &[ProviderName], change: impl FnOnce(&mut TtsSettings)) -> Stage {
+    let emulator = Emulator::start(Config { tone_ms: 20, ..Config::default() }).await.unwrap();
     let service = TestService::with(|settings| {
         settings.provider = ProviderChoice::ElevenLabs;
         settings.chain = chain.to_vec();
@@ -45,7 +45,7 @@ async fn stage(chain: &[ProviderName], change: impl FnOnce(&mut TtsSettings)) ->
 }
 
 /// Time limits of a test's patience, and no breaker: every request meets the fault.
-fn hurried(settings: &mut TtsSettings) {
+pub fn hurried(settings: &mut TtsSettings) {
     let e = &mut settings.elevenlabs;
     (e.http_timeout_sec, e.http_stall_timeout_sec, e.http_max_retries) = (1.0, 0.3, 1);
     (e.ws_connect_timeout_sec, e.ws_first_audio_timeout_sec, e.ws_stall_timeout_sec) = (0.5, 0.4, 0.3);
@@ -59,7 +59,7 @@ fn hurried(settings: &mut TtsSettings) {
 
 /// How a request ended.
 #[derive(Debug, PartialEq)]
-enum Ended {
+pub enum Ended {
     Whole {
         provider: String,
         samples: Vec<i16>,
@@ -69,7 +69,7 @@ enum Ended {
     Refused(u16, String),
 }
 
-async fn speak(service: &TestService, text: &str) -> Ended {
+pub async fn speak(service: &TestService, text: &str) -> Ended {
     let work = async {
         let response = service.speak(&json!({ "text": text }).to_string()).await;
         if response.status() != 200 {
@@ -98,15 +98,15 @@ async fn heard(service: &TestService, text: &str) -> (String, String) {
 }
 
 /// What failed so far, for the message of an assertion.
-async fn failures(service: &TestService) -> String {
+pub async fn failures(service: &TestService) -> String {
     let text = service.get("/metrics").await.text().await.unwrap();
-    let lines =
-        text.lines().filter(|line| line.starts_with("tts_provider_") || line.starts_with("elevenlabs_ws_errors"));
+    const FAILURES: [&str; 3] = ["tts_provider_failed", "tts_provider_switch", "elevenlabs_ws_errors"];
+    let lines = text.lines().filter(|line| FAILURES.iter().any(|name| line.starts_with(name)));
     lines.fold(String::new(), |all, line| all + "\n" + line)
 }
 
 /// Where two providers met, the space between the words is nobody's.
-fn words(text: &str) -> String {
+pub fn words(text: &str) -> String {
     text.split_whitespace().collect()
 }
 
@@ -147,7 +147,12 @@ async fn what_one_provider_cannot_another_one_can() {
 
 #[tokio::test]
 async fn before_the_first_sound_the_next_one_speaks() {
-    let Stage { emulator, service } = stage(&[WS, HTTP, LOCAL], hurried).await;
+    // Nobody gets company: each one is heard to fail.
+    let Stage { emulator, service } = stage(&[WS, HTTP, LOCAL], |settings| {
+        hurried(settings);
+        settings.speech.first_audio_budget_ms = None;
+    })
+    .await;
     emulator.set_faults(Faults::only(Fault::WsSilent, Trigger::always()));
     assert_eq!(heard(&service, TEXT).await, ("elevenlabs_http".into(), words(TEXT)));
     let both = Faults { http_5xx: Some(Trigger::always()), ..Faults::only(Fault::WsSilent, Trigger::always()) };
@@ -155,6 +160,26 @@ async fn before_the_first_sound_the_next_one_speaks() {
     let Ended::Whole { provider, .. } = speak(&service, TEXT).await else { panic!("cut") };
     assert_eq!(provider, "local");
     assert!(service.metric("tts_provider_failed_total{provider=\"elevenlabs_ws\"").await >= 1.0);
+}
+
+#[tokio::test]
+async fn who_is_slow_gets_company() {
+    let Stage { emulator, service } = stage(&[WS, HTTP], |settings| {
+        hurried(settings);
+        settings.elevenlabs.ws_first_audio_timeout_sec = 1.4;
+        settings.speech.first_audio_budget_ms = Some(50);
+        (settings.speech.breaker_failures, settings.speech.breaker_open) = (1, 60.0);
+        settings.speech.breaker_longest = 60.0;
+    })
+    .await;
+    emulator.set_faults(Faults::only(Fault::WsLost, Trigger::always()));
+    assert_eq!(heard(&service, TEXT).await, ("elevenlabs_http".into(), words(TEXT)));
+    let hedged = "tts_hedged_total{slow=\"elevenlabs_ws\",won=\"elevenlabs_http\"}";
+    assert_eq!(service.metric(hedged).await, 1.0);
+    assert_eq!(service.metric("tts_breaker{provider=\"elevenlabs_ws\"}").await, 1.0, "nobody waits for it again");
+    assert_eq!(service.metric("tts_provider_failed_total").await, 0.0, "{}", failures(&service).await);
+    assert_eq!(heard(&service, TEXT).await.0, "elevenlabs_http");
+    assert_eq!(service.metric(hedged).await, 1.0);
 }
 
 #[tokio::test]

@@ -23,6 +23,9 @@ impl TestService {
     pub async fn with(change: impl FnOnce(&mut TtsSettings)) -> Self {
         let mut settings = TtsSettings::default();
         settings.server.port = 0;
+        // A text that is spoken again is made again, and nothing is made that a test did not ask for.
+        settings.speech.cache_mb = 0;
+        settings.stock.enabled = false;
         change(&mut settings);
         let lifecycle = Lifecycle::new();
         let running = start::<Tts>(settings, &lifecycle).await.unwrap();

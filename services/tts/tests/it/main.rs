@@ -3,8 +3,10 @@
 mod bad_input;
 mod dialogue;
 mod elevenlabs;
+mod failures;
 mod harness;
 mod load;
 mod process;
 mod socket;
 mod speech;
+mod stock;

@@ -12,7 +12,6 @@ use evervoice_core::{
 use tokio::time::Instant;
 
 use super::{
-    filler,
     guard::Guard,
     messages::parse,
     script::Script,
@@ -170,7 +169,7 @@ impl Talk {
         }
         let (language, format) = self.options.language_and_format();
         let last = self.last_filler.as_deref();
-        let Some(pinned) = filler::filler(&self.context, language, context, said, last, format) else {
+        let Some(pinned) = self.context.speech.stock().filler(language, context, said, last, format) else {
             let what = "there is no filler at hand for this language";
             return self.problem(Some(&id), &Problem::new(StatusCode::NOT_FOUND, "no_filler", what));
         };

@@ -3,12 +3,11 @@
 //! - here: the life of a connection
 //! - `talk`: the conversation: what is said, what waits, what is to be told; `commands`: what the client says
 //! - `script`: an utterance as its text; `queue`: those that wait; `sounding`: one that is sent and played
-//! - `pace`: frames, and when they leave; `guard`: when the caller interrupts; `filler`: sound that is at hand
+//! - `pace`: frames, and when they leave; `guard`: when the caller interrupts
 //! - `options`: what `config` says; `resume`: conversations whose connection broke
 //! - `messages`: text messages, read and written; their types are in `evervoice_core::api`
 
 mod commands;
-mod filler;
 mod guard;
 mod messages;
 mod options;

@@ -98,6 +98,12 @@ impl Script {
         if self.goes_on() && self.complete && !speakable(&self.text[said..]) {
             return Ok(None);
         }
+        if self.complete
+            && said == 0
+            && let Some(pinned) = speech.pinned(&self.template.with_text(&self.text))
+        {
+            return Ok(Some(pinned));
+        }
         let (mut writer, phrases) = speech.phrases(self.template.clone());
         if !urgent.is_empty() {
             writer.push(urgent)?;

@@ -16,11 +16,13 @@ use tokio::{
 };
 
 use super::{
-    filler::Pinned,
     pace::{Frames, Pace, length},
     script::Script,
 };
-use crate::speech::{Ledger, Phrase, PlayClock, Step, Utterance};
+use crate::{
+    speech::{Ledger, Phrase, PlayClock, Step, Utterance},
+    stock::Pinned,
+};
 
 /// The clock adds frames up, places in the sound are counted from its beginning: they differ by less than a sample.
 const ROUNDING: Duration = Duration::from_millis(1);

@@ -13,7 +13,6 @@ use evervoice_core::{
 use tokio::{sync::mpsc, time::Instant};
 
 use super::{
-    filler,
     messages::{event_message, problem_message},
     options::Options,
     queue::Queue,
@@ -227,7 +226,7 @@ impl Talk {
     fn failed(&mut self, id: &str, language: Option<&str>, format: OutputFormat, error: TtsError) {
         let nobody = error.fault() != Fault::Caller && !matches!(error, TtsError::Overloaded { .. });
         let problem = error.into();
-        let at_hand = if nobody { filler::outage(&self.context, language, format) } else { None };
+        let at_hand = nobody.then(|| self.context.speech.stock().outage(language, format)).flatten();
         let Some(pinned) = at_hand else { return self.problem(Some(id), &problem) };
         let mut outage = Sounding::pinned(id.to_owned(), SoundKind::Outage, pinned);
         outage.problem = Some(problem);
