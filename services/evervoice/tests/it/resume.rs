@@ -91,7 +91,7 @@ impl Client {
     }
 
     /// Takes the beginning of the next phrase.
-    async fn into_next_phrase(&mut self) {
+    async fn begin_next_phrase(&mut self) {
         let begins = self.until("phrase").await["start_ms"].as_u64().unwrap() as usize * MS;
         while self.sound.len() < begins + 200 * MS {
             match self.next().await {
@@ -144,7 +144,7 @@ async fn a_long_utterance_goes_on_through_the_gateway_with_the_phrase_that_the_c
     client.send(story).await;
     let token = client.until("start").await["resume_token"].as_str().unwrap().to_owned();
     for lacks in 0..3 {
-        client.into_next_phrase().await;
+        client.begin_next_phrase().await;
         let query = format!("?resume={token}&after={}&id=story", lacks - 1);
         let resumed = client.break_off(&house, &query).await;
         let expected = json!({"id": "story", "next_phrase": lacks, "received_chars": text.len(), "complete": true});
@@ -169,7 +169,7 @@ async fn a_text_that_is_still_being_written_goes_on_through_the_gateway() {
         if n == 0 {
             token = client.until("start").await["resume_token"].as_str().unwrap().to_owned();
         }
-        client.into_next_phrase().await;
+        client.begin_next_phrase().await;
     }
     // The service knows that the client has what came before a phrase that it was sent.
     let resumed = client.break_off(&house, &format!("?resume={token}")).await;

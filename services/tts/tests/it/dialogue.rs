@@ -273,7 +273,7 @@ async fn one_utterance_of_several_is_cancelled() {
 
 /// Sockets that cancel at random, and how often each does.
 const CANCELLING: u64 = 8;
-const CANCELS: u64 = 125;
+const CANCELS: u64 = 100;
 
 #[tokio::test]
 async fn random_cancels_leave_nothing_behind() {
