@@ -24,6 +24,8 @@ impl TestHouse {
         for server in [&mut settings.gateway.server, &mut settings.asr.server, &mut settings.tts.server] {
             server.port = 0;
         }
+        // What one test rendered another one would find.
+        settings.tts.stock.dir = None;
         change(&mut settings);
         let lifecycle = Lifecycle::new();
         let house = House::start(settings, &lifecycle).await.unwrap();

@@ -7,3 +7,4 @@ mod house;
 mod models;
 mod monitoring;
 mod process;
+mod resume;

@@ -1,6 +1,6 @@
 //! Several utterances over one WebSocket.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
@@ -9,7 +9,23 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async, tungsten
 
 use crate::harness::TestService;
 
-pub struct Socket(pub WebSocketStream<MaybeTlsStream<TcpStream>>);
+/// A client; with the bytes of a sample, as the last `start` said.
+pub struct Socket(pub WebSocketStream<MaybeTlsStream<TcpStream>>, usize);
+
+/// All that came of one utterance.
+#[derive(Debug)]
+pub struct Came {
+    pub start: Value,
+    pub phrases: Vec<String>,
+    pub frames: Vec<Vec<u8>>,
+    /// Problems of others that came meanwhile.
+    pub others: Vec<Value>,
+    /// What ended it: `end`, `cancelled`, its `problem`, or the `start` of something else under its name.
+    pub last: Value,
+}
+
+/// Longer than any utterance here takes.
+const DEADLINE: Duration = Duration::from_secs(20);
 
 /// A service that sends sound as fast as it is made.
 async fn eager() -> TestService {
@@ -23,7 +39,7 @@ impl Socket {
 
     /// With this query.
     pub async fn with(address: SocketAddr, query: &str) -> Self {
-        Self(connect_async(format!("ws://{address}/ws/tts{query}")).await.unwrap().0)
+        Self(connect_async(format!("ws://{address}/ws/tts{query}")).await.unwrap().0, 2)
     }
 
     pub async fn send(&mut self, message: Value) {
@@ -42,16 +58,55 @@ impl Socket {
         }
     }
 
+    /// The next utterance: what comes next is its `start`.
+    pub async fn utterance(&mut self) -> Came {
+        let (frames, start) = self.next().await;
+        assert!(frames.is_empty() && start["type"] == "start", "{} frames before {start}", frames.len());
+        self.utterance_of(start).await
+    }
+
+    /// The utterance that has begun so.
+    pub async fn utterance_of(&mut self, start: Value) -> Came {
+        let (mut phrases, mut frames, mut others) = (vec![], vec![], vec![]);
+        let came = async {
+            loop {
+                let (some, event) = self.next().await;
+                frames.extend(some);
+                if event["id"] != start["id"] {
+                    assert_eq!(event["type"], "problem", "{event} within {start}");
+                    others.push(event);
+                    continue;
+                }
+                match event["type"].as_str().unwrap() {
+                    "phrase" => {
+                        assert_eq!(event["index"], phrases.len());
+                        phrases.push(event["text"].as_str().unwrap().to_owned());
+                    }
+                    "mark" | "provider" => {}
+                    _ => return event,
+                }
+            }
+        };
+        let last = tokio::time::timeout(DEADLINE, came).await.expect("the utterance has no end");
+        Came { start, phrases, frames, others, last }
+    }
+
     /// Frames until the next text message, and that message.
     pub async fn next(&mut self) -> (Vec<Vec<u8>>, Value) {
         let mut frames = vec![];
         loop {
             match self.0.next().await.unwrap().unwrap() {
                 Message::Binary(bytes) => {
-                    assert_eq!(bytes.len() % 2, 0, "a torn sample");
+                    assert_eq!(bytes.len() % self.1, 0, "a torn sample");
                     frames.push(bytes.to_vec());
                 }
-                Message::Text(text) => return (frames, serde_json::from_str(&text).unwrap()),
+                Message::Text(text) => {
+                    let event: Value = serde_json::from_str(&text).unwrap();
+                    if event["type"] == "start" {
+                        self.1 = if event["encoding"] == "s16le" { 2 } else { 1 };
+                    }
+                    return (frames, event);
+                }
                 Message::Ping(_) | Message::Pong(_) => {}
                 other => panic!("{other:?}"),
             }
@@ -217,6 +272,8 @@ async fn pieces_go_wrong_visibly() {
     let service = TestService::with(|settings| {
         settings.speech.max_chars = 40;
         settings.speech.text_timeout = 0.3;
+        // Nothing is spoken before its sentence is whole.
+        (settings.speech.first_phrase_ms, settings.speech.text_idle_ms) = (10_000, 60_000);
     })
     .await;
     let mut socket = Socket::open(service.address).await;

@@ -66,8 +66,8 @@ const READ_BUFFER: usize = 8 * 1024;
 pub struct Resume {
     /// Token of the conversation.
     resume: Option<String>,
-    /// Number of the last phrase of the present utterance that the client has heard whole.
-    after: Option<u64>,
+    /// Number of the last phrase of the present utterance that the client has heard whole, -1 for none.
+    after: Option<i64>,
     /// The utterance that the client means by that.
     id: Option<String>,
 }

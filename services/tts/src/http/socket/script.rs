@@ -136,9 +136,10 @@ impl Script {
         self.whole = if whole { self.phrases.len() } else { ended.max(self.whole) };
     }
 
-    /// It is spoken again from the first phrase of which something is missing, or from the one behind the phrase `after`.
-    pub fn rewind(&mut self, after: Option<u64>) {
-        let wanted = after.map(|after| usize::try_from(after).unwrap_or(usize::MAX).saturating_add(1));
+    /// It is spoken again from the first phrase of which something is missing, or from the one behind the phrase `after`;
+    /// -1 is before the first one.
+    pub fn rewind(&mut self, after: Option<i64>) {
+        let wanted = after.map(|after| usize::try_from(after.saturating_add(1)).unwrap_or(0));
         let whole = wanted.map_or(self.whole, |wanted| wanted.min(self.phrases.len()));
         if let Some(next) = self.phrases.get(whole) {
             self.sent = next.sound_start;
@@ -215,7 +216,8 @@ mod tests {
 
     #[test]
     fn the_client_knows_better_what_it_heard() {
-        for (after, expected) in [(0, (1, "Раз.", 1_000)), (1, (2, "Раз. Two!", 1_500)), (99, (2, "Раз. Two!", 1_500))]
+        for (after, expected) in
+            [(-1, (0, "", 0)), (0, (1, "Раз.", 1_000)), (1, (2, "Раз. Two!", 1_500)), (99, (2, "Раз. Two!", 1_500))]
         {
             let mut script = script();
             script.stop(1_500, false);

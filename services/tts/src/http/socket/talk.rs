@@ -387,7 +387,7 @@ impl Talk {
 
     /// The conversation goes on, on a new connection. The client has heard the present utterance up to the phrase `after`, if it
     /// says so, and means that of this `id`, if it says that.
-    pub fn resume(&mut self, request_id: String, after: Option<u64>, id: Option<&str>) {
+    pub fn resume(&mut self, request_id: String, after: Option<i64>, id: Option<&str>) {
         self.request_id = request_id;
         for (at, script) in self.queue.iter_mut().enumerate() {
             let present = at == 0 && id.is_none_or(|id| id == script.id);
