@@ -37,22 +37,32 @@ impl Service for Tts {
     }
 
     async fn build(settings: TtsSettings, shell: &Shell) -> Result<(Router, Arc<dyn HealthCheck>), BoxError> {
-        let events = shell.register(Events::register);
-        let chain = Arc::new(chain(&settings, &events, shell).await?);
-        let stock = Arc::new(Stock::new(&settings.stock));
-        let speech = Arc::new(Speech::new(Arc::clone(&chain), Arc::clone(&stock), &settings.speech, events.clone()));
-        let keeper = Keeper::new(stock, Arc::clone(&chain), settings.stock.dir.clone(), speech.limits(), events);
-        let lifecycle = shell.lifecycle.clone();
-        // Neither the start nor anybody's health waits for it.
-        tokio::spawn(async move {
-            tokio::select! {
-                () = keeper.run() => {}
-                () = lifecycle.stopping() => {}
-            }
-        });
-        let health = Arc::new(Health { chain, speech: Arc::clone(&speech) });
+        let speech = start_speech(&settings, shell).await?;
+        let health = Arc::new(Health { speech: Arc::clone(&speech) });
         Ok((http::routes(settings, speech, shell.lifecycle.clone()), health))
     }
+}
+
+/// Speech without a server: everyone who may speak, warm, and what is in stock. Must be called within a tokio runtime; the stock is
+/// filled until the shell's life ends.
+///
+/// # Errors
+/// When a provider cannot be made: a voice that is missing or damaged, an address that is none.
+pub async fn start_speech(settings: &TtsSettings, shell: &Shell) -> Result<Arc<Speech>, BoxError> {
+    let events = shell.register(Events::register);
+    let chain = Arc::new(chain(settings, &events, shell).await?);
+    let stock = Arc::new(Stock::new(&settings.stock));
+    let speech = Arc::new(Speech::new(Arc::clone(&chain), Arc::clone(&stock), &settings.speech, events.clone()));
+    let keeper = Keeper::new(stock, chain, settings.stock.dir.clone(), speech.limits(), events);
+    let lifecycle = shell.lifecycle.clone();
+    // Neither the start nor anybody's health waits for it.
+    tokio::spawn(async move {
+        tokio::select! {
+            () = keeper.run() => {}
+            () = lifecycle.stopping() => {}
+        }
+    });
+    Ok(speech)
 }
 
 /// Everyone who may speak, warm.
@@ -145,7 +155,6 @@ fn local_voices(settings: &LocalSettings) -> Result<LocalVoices, BoxError> {
 }
 
 struct Health {
-    chain: Arc<Chain>,
     speech: Arc<Speech>,
 }
 
@@ -154,7 +163,7 @@ impl HealthCheck for Health {
     async fn parts(&self) -> BTreeMap<String, Part> {
         let (active, limit) = self.speech.load();
         let speech = Part::new(if active < limit { Status::Ok } else { Status::Degraded });
-        let mut parts = self.chain.parts();
+        let mut parts = self.speech.chain().parts();
         parts.insert("speech".to_owned(), speech.with("active", active).with("limit", limit));
         parts
     }

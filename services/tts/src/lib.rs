@@ -4,7 +4,7 @@
 //! - [`config`]: its settings, `configs/tts_config.yml`
 //! - `app`: from settings to routes
 //! - `http`: one file an endpoint
-//! - `speech`: what happens between a request and its sound: admission, one utterance, who speaks
+//! - [`speech`]: what happens between a request and its sound: admission, phrases, who speaks. Without a server: [`start_speech`]
 //! - `stock`: phrases that are rendered before anybody asks
 //! - `events`: each thing worth knowing, as a log line and a metric
 
@@ -12,8 +12,8 @@ mod app;
 pub mod config;
 mod events;
 mod http;
-mod speech;
+pub mod speech;
 mod stock;
 
-pub use app::{Tts, provider};
+pub use app::{Tts, provider, start_speech};
 pub use config::TtsSettings;

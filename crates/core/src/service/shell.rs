@@ -65,6 +65,17 @@ pub struct Shell {
 const GOODBYE: Duration = Duration::from_secs(2);
 
 impl Shell {
+    /// For something that lives so long.
+    pub fn new(lifecycle: &Lifecycle) -> Self {
+        Self { lifecycle: lifecycle.clone(), registry: Arc::default(), at_end: Arc::default() }
+    }
+
+    /// Says goodbye to others, once the last request has ended. It takes two seconds at most.
+    pub async fn goodbye(&self) {
+        let at_end = std::mem::take(&mut *self.at_end.lock().unwrap_or_else(PoisonError::into_inner));
+        let _ = timeout(GOODBYE, join_all(at_end)).await;
+    }
+
     /// Registers metrics.
     pub fn register<T>(&self, register: impl FnOnce(&mut Registry) -> T) -> T {
         // A poisoned registry is still a registry: the panic was in someone's constructor.
@@ -98,10 +109,8 @@ pub async fn start<S: Service>(settings: S::Settings, lifecycle: &Lifecycle) -> 
         .map_err(|error| format!("{} cannot listen on {}: {error}", S::NAME, server.address()))?;
     let address = listener.local_addr()?;
 
-    let mut registry = Registry::default();
-    let http = HttpMetrics::register(S::NAME, &mut registry);
-    let registry = Arc::new(Mutex::new(registry));
-    let shell = Shell { lifecycle: lifecycle.clone(), registry, at_end: Arc::default() };
+    let shell = Shell::new(lifecycle);
+    let http = shell.register(|registry| HttpMetrics::register(S::NAME, registry));
     let (routes, health) = S::build(settings, &shell).await?;
     let ops = Ops { service: S::NAME, lifecycle: lifecycle.clone(), health, registry: Arc::clone(&shell.registry) };
     let app = routes
@@ -121,10 +130,9 @@ pub async fn start<S: Service>(settings: S::Settings, lifecycle: &Lifecycle) -> 
         .layer(middleware::from_fn_with_state(http, observe::observe));
 
     let life = lifecycle.clone();
-    let at_end = std::mem::take(&mut *shell.at_end.lock().unwrap_or_else(PoisonError::into_inner));
     let done = tokio::spawn(async move {
         let drained = serve(listener, app, &server, &life).await;
-        let _ = timeout(GOODBYE, join_all(at_end)).await;
+        shell.goodbye().await;
         drained
     });
     let ms = began.elapsed().as_secs_f64() * 1000.0;

@@ -35,6 +35,7 @@ pub struct Chain {
 /// How long providers are waited for. No limit of these holds for the local voice, but that it may get company.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ChainSettings {
+    /// When a provider is left alone, and for how long.
     pub breaker: BreakerSettings,
     /// How long a provider has for its first sound.
     pub first_audio_timeout: Duration,

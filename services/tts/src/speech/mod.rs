@@ -41,7 +41,7 @@ use evervoice_core::{
 use tokio::sync::Semaphore;
 
 use cache::{Cache, Key};
-pub use chain::{Chain, ChainSettings};
+pub(crate) use chain::{Chain, ChainSettings};
 pub use clock::PlayClock;
 pub use ledger::Ledger;
 use level::Level;
@@ -125,7 +125,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 impl Speech {
     /// Speech by these providers, and what is in stock.
-    pub fn new(chain: Arc<Chain>, stock: Arc<Stock>, settings: &SpeechSettings, events: Events) -> Self {
+    pub(crate) fn new(chain: Arc<Chain>, stock: Arc<Stock>, settings: &SpeechSettings, events: Events) -> Self {
         let capacity = settings.max_utterances;
         let limits = SpeechLimits { max_chars: settings.max_chars };
         let planner = PlannerSettings {
@@ -151,13 +151,17 @@ impl Speech {
     }
 
     /// What is rendered before anybody asks.
-    pub fn stock(&self) -> &Arc<Stock> {
+    pub(crate) fn stock(&self) -> &Arc<Stock> {
         &self.speaker.stock
     }
 
     /// The voices there are.
     pub fn voices(&self) -> Vec<VoiceInfo> {
         self.speaker.chain.voices()
+    }
+
+    pub(crate) fn chain(&self) -> &Chain {
+        &self.speaker.chain
     }
 
     /// Utterances being spoken, and how many may be.

@@ -53,7 +53,12 @@ enum Piece {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TextError {
     /// All pieces together are too long.
-    TooLong { chars: usize, limit: usize },
+    TooLong {
+        /// Characters so far.
+        chars: usize,
+        /// Characters that are allowed.
+        limit: usize,
+    },
     /// Too many pieces at once.
     Full,
     /// The utterance is over.

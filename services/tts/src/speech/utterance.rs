@@ -22,7 +22,12 @@ pub enum Step {
     /// A phrase begins with the next sound.
     Phrase(Phrase),
     /// From the next sound on another provider speaks.
-    Provider { from: &'static str, to: &'static str },
+    Provider {
+        /// Who spoke.
+        from: &'static str,
+        /// Who speaks.
+        to: &'static str,
+    },
     /// Bytes of whole samples, never empty.
     Audio(Bytes),
 }

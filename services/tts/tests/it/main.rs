@@ -6,6 +6,7 @@ mod elevenlabs;
 mod failures;
 mod fillers;
 mod harness;
+mod library;
 mod load;
 mod outage;
 mod process;
