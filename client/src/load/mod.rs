@@ -2,7 +2,7 @@
 //!
 //! * [`options`]: the command line
 //! * [`plan`]: who says what and when
-//! * [`line`](mod@line): a user's connection; [`say`]: one utterance on it; [`listener`]: who hears it
+//! * [`line`](mod@line): a user's connection; [`say`](mod@say): one utterance on it; [`listener`]: who hears it
 //! * [`far`]: the pretend ElevenLabs behind the gateway, which fails on purpose; [`letters`]: whether a sound says its text
 //! * [`record`], [`report`]: what is known of each utterance, and of all
 

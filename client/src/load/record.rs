@@ -69,7 +69,7 @@ pub struct Record {
     pub outage: bool,
     /// How it ended.
     pub outcome: Outcome,
-    /// The server's code of the problem, or one of [`super::say`].
+    /// The server's code of the problem, or one of [`say`](mod@super::say).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
     /// The problem in words.
