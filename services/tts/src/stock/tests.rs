@@ -167,6 +167,15 @@ async fn what_the_front_cannot_read_another_one_says() {
     assert_eq!((stock.pinned("Hello.", None, FORMAT), asked(&nobody)), (None, 6), "it is not asked for ever");
 }
 
+#[tokio::test(start_paused = true)]
+async fn one_text_that_the_front_rejects_keeps_no_other_from_its_voice() {
+    let (first, second) = (provider("first", &[Act::Reject]), provider("second", &[]));
+    let stock = filled(&settings(None), &[&first, &second]).await;
+    assert_eq!((asked(&first), asked(&second)), (6, 1), "nothing is asked for again");
+    let providers = stock.items.iter().map(|item| item.recording().unwrap().sound.provider);
+    assert_eq!(providers.filter(|provider| *provider == "second").count(), 1);
+}
+
 #[tokio::test]
 async fn kept_sound_of_a_voice_that_is_gone_is_heard_while_the_front_is_down() {
     let dir = tempfile::tempdir().unwrap();
