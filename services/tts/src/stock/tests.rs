@@ -15,7 +15,7 @@ use crate::{
     config::{Fillers, StockSettings},
     events::Events,
     speech::{
-        Chain, ChainSettings, Speech,
+        Chain, ChainSettings, Speech, Step,
         breaker::BreakerSettings,
         scripted::{Act, Scripted, heard},
     },
@@ -239,4 +239,38 @@ async fn pinned_texts_are_spoken_without_asking_and_by_another_voice_when_nobody
         Err("speed_not_supported"),
         "another voice was not asked for"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pinned_text_of_many_phrases_is_one_only_in_the_voice_in_front() {
+    const TEXT: &str = "Hello, this is the clinic. Our doctors are here from nine to five. How can I help you?";
+    let mut settings = settings(None);
+    settings.pinned.insert("en".into(), vec![TEXT.into()]);
+    let stock = filled(&settings, &[&provider("first", &[])]).await;
+    let say = async |front: &Arc<Scripted>| {
+        let (chain, events) = chain(&[front]);
+        let speech = Speech::new(chain, Arc::clone(&stock), &TtsSettings::default().speech, events);
+        let request = SpeechRequest::new(TEXT.into(), None, None, None, LIMITS).unwrap();
+        let mut utterance = speech.speak_phrases(speech.pinned(&request).unwrap(), FORMAT, "id").await.unwrap();
+        let (mut phrases, mut sound) = (Vec::new(), Vec::new());
+        while let Some(step) = utterance.step().await {
+            match step.unwrap() {
+                Step::Phrase(phrase) => phrases.push(phrase.text),
+                Step::Audio(bytes) => sound.extend_from_slice(&bytes),
+                _ => {}
+            }
+        }
+        let samples: Vec<i16> = sound.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect();
+        (utterance.provider, phrases, heard(&samples).replace(' ', ""))
+    };
+    let whole = TEXT.replace(' ', "");
+    let first = provider("first", &[]);
+    assert_eq!((say(&first).await, asked(&first)), (("first", vec![TEXT.to_owned()], whole.clone()), 0));
+    let other = provider("other", &[]);
+    let (spoke, phrases, said) = say(&other).await;
+    assert_eq!((spoke, said), ("other", whole.clone()));
+    assert!(phrases.len() > 1, "its first sound does not wait for all of it: {phrases:?}");
+    assert_eq!(*other.asked.lock().unwrap(), phrases);
+    let down = provider("other", &[Act::Refuse; 10]);
+    assert_eq!(say(&down).await, ("first", vec![TEXT.to_owned()], whole), "another voice is better than silence");
 }
