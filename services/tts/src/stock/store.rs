@@ -186,7 +186,9 @@ impl Store {
     }
 
     fn write(&self, file: &str, bytes: &[u8]) -> io::Result<()> {
-        let fresh = self.dir.join(format!("{file}.{}.part", std::process::id()));
+        // In containers every process may have the same number.
+        let opened = self.opened.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos();
+        let fresh = self.dir.join(format!("{file}.{}-{opened}.part", std::process::id()));
         let written = fs::write(&fresh, bytes).and_then(|()| fs::rename(&fresh, self.dir.join(file)));
         written.inspect_err(|_| {
             let _ = fs::remove_file(&fresh);
@@ -237,9 +239,12 @@ fn name(language: &str, text: &str, rendering: &str, format: OutputFormat) -> St
     format!("{}.{}", &hash[..NAME_DIGITS], format.name())
 }
 
-/// Whether a file has a name as [`name`] makes them.
+/// Whether a file has a name as [`name`] makes them, or is a manifest that was begun.
 fn is_ours(path: &Path) -> bool {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    if name.starts_with(MANIFEST) && name.ends_with(".part") {
+        return true;
+    }
     let Some((hash, rest)) = name.split_once('.') else { return false };
     let format = rest.split('.').next().unwrap_or_default();
     let hexadecimal = hash.len() == NAME_DIGITS && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -305,8 +310,8 @@ mod tests {
                 assert!(loaded.encoded(format) == made.encoded(format), "{format}");
             }
         }
-        let (left, begun) = ("a".repeat(32) + ".pcm_16000", "b".repeat(32) + ".pcm_16000.7.part");
-        for name in ["notes.txt", "0123.pcm_16000", &left, &begun] {
+        let (left, begun) = ("a".repeat(32) + ".pcm_16000", "b".repeat(32) + ".pcm_16000.7-7.part");
+        for name in ["notes.txt", "0123.pcm_16000", &left, &begun, "manifest.json.7-7.part"] {
             let old = SystemTime::now() - 2 * ABANDONED;
             let path = dir.path().join("stock").join(name);
             fs::write(&path, "x").unwrap();
@@ -328,7 +333,7 @@ mod tests {
         first.load(&wanted(), &[]);
         second.load(&wanted(), &[]);
         save(&mut first, &["One."]);
-        let begun = format!("{}.pcm_16000.7.part", "a".repeat(32));
+        let begun = format!("{}.pcm_16000.7-7.part", "a".repeat(32));
         fs::write(dir.path().join("stock").join(&begun), "x").unwrap();
         save(&mut second, &["Two."]);
         let names = files(dir.path());
