@@ -32,7 +32,7 @@ use self::line::{Failure, Line};
 use self::options::Options;
 use self::plan::{Dialogue, Plan, Turn};
 use self::record::{Outcome, Record};
-use self::report::{Conditions, Report};
+use self::report::{Asked, Conditions, Report};
 use self::say::{Manner, Said, Sound, ms, say};
 use crate::bench::files::make_directory;
 use crate::bench::probe;
@@ -79,8 +79,8 @@ pub async fn run(options: Options) -> Result<(), ClientError> {
     let records = load.records.into_inner().unwrap_or_else(PoisonError::into_inner);
     let unchecked = load.unchecked.into_inner().unwrap_or_else(PoisonError::into_inner);
     let unfinished = ended.started - records.len();
-    let elevenlabs = options.emulator.is_some();
-    let report = Report::new(conditions, &records, ended.took.as_secs_f64(), unfinished, elevenlabs);
+    let asked = Asked { elevenlabs: options.emulator.is_some(), check: options.check };
+    let report = Report::new(conditions, &records, ended.took.as_secs_f64(), unfinished, asked);
     save(&options, &report, &records, &screen)?;
     healed?;
     match unchecked {

@@ -17,6 +17,17 @@ pub enum Outcome {
     Failed,
 }
 
+impl Outcome {
+    /// Whether all of the text was to be heard; `None` where nobody knows how much.
+    pub fn whole(self) -> Option<bool> {
+        match self {
+            Self::Complete => Some(true),
+            Self::Cancelled => Some(false),
+            Self::Failed => None,
+        }
+    }
+}
+
 /// One utterance. Times are in ms; what was not there is left out.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Record {
@@ -100,6 +111,9 @@ pub struct Record {
     /// How the sound differs from the text, where that could be found out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub difference: Option<Difference>,
+    /// How the phrases that were announced differ from the text; left out where no sound came whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub announced: Option<Difference>,
 }
 
 impl Record {

@@ -45,18 +45,24 @@ pub struct Report {
     checked: usize,
     /// How those differed.
     pub difference: Difference,
+    /// How the announced phrases of all utterances differed from their texts.
+    announced: Difference,
+    /// Whether some sound was to be compared.
+    check: bool,
+}
+
+/// What was asked of a load, as far as its numbers depend on it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Asked {
+    /// ElevenLabs was to speak, even if it never did.
+    pub elevenlabs: bool,
+    /// Sounds were to be compared with their texts.
+    pub check: bool,
 }
 
 impl Report {
-    /// The numbers of `records`; `seconds` is how long it took, `unfinished` how many utterances have no record. With
-    /// `elevenlabs` ElevenLabs was to speak, even if it never did.
-    pub fn new(
-        conditions: Conditions,
-        records: &[Record],
-        seconds: f64,
-        unfinished: usize,
-        elevenlabs: bool,
-    ) -> Report {
+    /// The numbers of `records`; `seconds` is how long it took, `unfinished` how many utterances have no record.
+    pub fn new(conditions: Conditions, records: &[Record], seconds: f64, unfinished: usize, asked: Asked) -> Report {
         let count = |of: &dyn Fn(&Record) -> bool| records.iter().filter(|record| of(record)).count();
         let stats =
             |of: &dyn Fn(&Record) -> Option<f64>| Stats::of(&records.iter().filter_map(of).collect::<Vec<f64>>());
@@ -66,14 +72,17 @@ impl Report {
             .iter()
             .flat_map(|record| [&record.provider_start, &record.provider_end])
             .filter_map(place)
-            .chain(elevenlabs.then_some(1))
+            .chain(asked.elevenlabs.then_some(1))
             .min();
         let fallback = |record: &Record| {
             let other = place(&record.provider_start).is_some_and(|place| Some(place) > front);
             spoke(record) && (record.switches > 0 || other)
         };
-        let mut difference = Difference::default();
-        records.iter().filter_map(|record| record.difference).for_each(|one| difference += one);
+        let sum = |of: fn(&Record) -> Option<Difference>| {
+            let mut sum = Difference::default();
+            records.iter().filter_map(of).for_each(|one| sum += one);
+            sum
+        };
         let providers = records.iter().filter_map(|record| {
             let names = (record.provider_start.clone()?, record.provider_end.clone()?);
             spoke(record).then_some(names)
@@ -107,23 +116,32 @@ impl Report {
             ],
             silent: count(&Record::silent),
             checked: count(&|record| record.difference.is_some()),
-            difference,
+            difference: sum(|record| record.difference),
+            announced: sum(|record| record.announced),
+            check: asked.check,
         }
     }
 
-    /// Whether nothing went wrong that a caller could have noticed.
+    /// Whether nothing went wrong that a caller could have noticed. Where sounds were to be compared and none could be,
+    /// nobody knows.
     pub fn clean(&self) -> bool {
-        self.failed == 0 && self.silent == 0 && self.difference == Difference::default()
+        let right = [self.difference, self.announced] == [Difference::default(); 2];
+        self.failed == 0 && self.silent == 0 && right && (self.checked > 0 || !self.check)
     }
 
     /// What was heard, in a line.
     pub fn heard(&self) -> String {
         let Difference { lost, repeated } = self.difference;
         let checked = match self.checked {
-            0 => "не сверялось".to_owned(),
+            0 if self.check => "звук сверить не удалось: ElevenLabs не сказал целиком ни одной реплики".to_owned(),
+            0 => "звук не сверялся".to_owned(),
             checked => format!("потеряно знаков: {lost}, повторено: {repeated} (сверено реплик: {checked})"),
         };
-        format!("{checked}; немых реплик: {}", self.silent)
+        let Difference { lost, repeated } = self.announced;
+        format!(
+            "{checked}; в объявленных фразах потеряно: {lost}, повторено: {repeated}; немых реплик: {}",
+            self.silent
+        )
     }
 
     /// The first sound, for a line on the screen.
@@ -197,6 +215,7 @@ impl Report {
              - последний звук после прерывания: 0, если после него не пришло ничего\n\
              - сверяются буквы и цифры реплик, которые от начала до конца говорил ElevenLabs (эмулятор); у прерванных - только \
              прозвучавшее начало\n\
+             - объявленные фразы (`phrase`) сверяются с текстом у всех реплик, кто бы их ни говорил\n\
              - перцентили по ближайшему рангу: значение на месте ⌈p/100·n⌉ среди упорядоченных"
         )
     }
@@ -253,6 +272,7 @@ mod tests {
             (1..=98).map(|ms| spoken(f64::from(ms), "elevenlabs_ws", "elevenlabs_ws")).collect();
         records[0].difference = Some(Difference { lost: 3, repeated: 1 });
         records[1].difference = Some(Difference { lost: 0, repeated: 1 });
+        records[3].announced = Some(Difference { lost: 5, repeated: 0 });
         (records[2].gap_max_ms, records[2].gap_sum_ms, records[2].gaps) = (70.0, 95.0, 2);
         records.push(spoken(99.0, "elevenlabs_ws", "local"));
         records.push(spoken(100.0, "local", "local"));
@@ -266,14 +286,14 @@ mod tests {
         records.extend([failed("overloaded"), failed("overloaded"), failed("a|b")]);
         // Interrupted before its first sound, when it had failed already: nobody waited for it.
         records.push(Record { cancel_ms: Some(1.0), cancel_reaction_ms: Some(0.0), ..failed("overloaded") });
-        let report = Report::new(vec![("url", "http://host`".to_owned())], &records, 20.0, 2, false);
+        let report = Report::new(vec![("url", "http://host`".to_owned())], &records, 20.0, 2, Asked::default());
         assert!(!report.clean());
         let text = report.markdown();
         for part in [
             "- url: `http://host'`\n",
             "- реплик: 105; целиком 100, прервано 1, не удалось 4\n",
             "- не закончилось до остановки: 2\n",
-            "- потеряно знаков: 3, повторено: 2 (сверено реплик: 2); немых реплик: 3\n",
+            "- потеряно знаков: 3, повторено: 2 (сверено реплик: 2); в объявленных фразах потеряно: 5, повторено: 0; немых реплик: 3\n",
             "- с заменой голоса: 3 из 101 (3.0 %)\n",
             "- пауз длиннее 20 мс: 2\n",
             "5.25 реплики/с, 10.10 с звука в секунду за 20.0 с\n",
@@ -294,18 +314,30 @@ mod tests {
 
     #[test]
     fn where_only_the_local_voice_is_there_nothing_is_replaced() {
-        let report = Report::new(Vec::new(), &[spoken(1.0, "local", "local")], 1.0, 0, false);
+        let report = Report::new(Vec::new(), &[spoken(1.0, "local", "local")], 1.0, 0, Asked::default());
         assert!(report.clean());
         let text = report.markdown();
         assert!(
-            text.contains("с заменой голоса: 0 из 1") && text.contains("- не сверялось; немых реплик: 0"),
+            text.contains("с заменой голоса: 0 из 1")
+                && text.contains("- звук не сверялся; в объявленных фразах потеряно: 0, повторено: 0; немых реплик: 0"),
             "{text}"
         );
     }
 
     #[test]
+    fn what_was_to_be_checked_and_was_not_is_not_clean() {
+        let clean = |record: Record, check| {
+            Report::new(Vec::new(), &[record], 1.0, 0, Asked { elevenlabs: true, check }).clean()
+        };
+        let local = || spoken(1.0, "local", "local");
+        assert!(clean(local(), false) && !clean(local(), true));
+        assert!(clean(Record { difference: Some(Difference::default()), ..local() }, true));
+        assert!(!clean(Record { announced: Some(Difference { lost: 0, repeated: 1 }), ..local() }, false));
+    }
+
+    #[test]
     fn a_load_without_any_utterance_has_a_report() {
-        let text = Report::new(Vec::new(), &[], 0.0, 0, true).markdown();
+        let text = Report::new(Vec::new(), &[], 0.0, 0, Asked { elevenlabs: true, check: false }).markdown();
         assert!(text.contains("- реплик: 0;") && !text.contains("NaN"), "{text}");
     }
 }

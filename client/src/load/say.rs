@@ -5,6 +5,7 @@ use std::time::Duration;
 use evervoice_core::api::{SoundKind, SpeakBody, TtsCommand, TtsEvent};
 use tokio::time::{Instant, sleep_until};
 
+use super::letters::compare;
 use super::line::{Failure, Heard, Line, Problem};
 use super::listener;
 use super::plan::{self, Turn};
@@ -78,6 +79,7 @@ pub async fn say(line: &mut Line, turn: &Turn, manner: &Manner, record: Record, 
         active: now,
         keep: manner.keep,
         sound: None,
+        announced: String::new(),
     };
     saying.run().await
 }
@@ -104,6 +106,8 @@ struct Saying<'a> {
     /// Whether the sound is kept so far.
     keep: bool,
     sound: Option<Sound>,
+    /// The phrases that were announced, one after the other.
+    announced: String,
 }
 
 impl Saying<'_> {
@@ -126,6 +130,9 @@ impl Saying<'_> {
         if usable && self.writing() {
             // The server drops what comes of a text that is over until its end.
             usable = self.line.send(&TtsCommand::End { id: Some(self.turn.id.clone()) }).await.is_ok();
+        }
+        if let Some(whole) = self.record.outcome.whole() {
+            self.record.announced = Some(compare(&self.turn.text, &self.announced, whole));
         }
         let heard = self.line.listener.heard();
         if self.record.bytes > 0 {
@@ -316,7 +323,10 @@ impl Saying<'_> {
                 }
                 self.record.outage |= ours(&id) && kind == SoundKind::Outage;
             }
-            TtsEvent::Phrase { id, .. } if ours(&id) => self.record.phrases += 1,
+            TtsEvent::Phrase { id, text, .. } if ours(&id) => {
+                self.record.phrases += 1;
+                self.announced.push_str(&text);
+            }
             TtsEvent::Provider { id, to, .. } if ours(&id) => {
                 self.record.switches += 1;
                 self.speaks(to);

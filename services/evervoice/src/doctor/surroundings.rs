@@ -48,38 +48,63 @@ async fn port(part: &str, variable: &str, server: &ServerSettings) -> Line {
     }
 }
 
-/// Whether the directories can be written, and have room.
+/// What a service does in a directory.
+#[derive(Debug, Clone, Copy)]
+enum Use {
+    /// It writes what must be kept.
+    Keeps,
+    /// It reads what there is; without the right to write, this is lost.
+    Reads { lost: &'static str },
+}
+
+const NO_DOWNLOADS: Use = Use::Reads { lost: "`models pull` has no place to put a model" };
+const NO_STOCK: Use = Use::Reads { lost: "the stock is rendered anew at each start" };
+
+/// Whether the directories can be used, and have room.
 pub fn directories(settings: &HouseSettings) -> Vec<Line> {
     let models = &settings.tts.local.models_dir;
     let recogniser = Some(&settings.asr.model.dir).filter(|directory| *directory != models);
     let stock = settings.tts.stock.dir.as_ref().filter(|_| settings.tts.stock.enabled);
     let log = settings.gateway.log.dir.as_ref();
     let places = [
-        ("models", Some(models), "MODELS_DIR"),
-        ("recogniser's models", recogniser, "model.dir in asr.yml"),
-        ("stock", stock, "TTS_STOCK_DIR"),
-        ("log", log, "LOG_DIR"),
+        ("models", Some(models), "MODELS_DIR", NO_DOWNLOADS),
+        ("recogniser's models", recogniser, "model.dir in asr.yml", NO_DOWNLOADS),
+        ("stock", stock, "TTS_STOCK_DIR", NO_STOCK),
+        ("log", log, "LOG_DIR", Use::Keeps),
     ];
-    places.into_iter().filter_map(|(name, path, variable)| Some(directory(name, path?, variable))).collect()
+    let lines =
+        places.into_iter().filter_map(|(name, path, variable, used)| Some(directory(name, path?, variable, used)));
+    lines.collect()
 }
 
-fn directory(name: &str, path: &Path, variable: &str) -> Line {
+fn directory(name: &str, path: &Path, variable: &str, used: Use) -> Line {
     let (part, shown) = (format!("{name} directory"), path.display());
     // What is not there yet is made when it is needed.
     let there = nearest(path);
-    let free = match access(&there, Access::WRITE_OK | Access::EXEC_OK).and_then(|()| statvfs(&there)) {
-        Ok(disk) if there.is_dir() => disk.f_bavail.saturating_mul(disk.f_frsize),
-        Ok(_) => return Line::broken(part, format!("{} is no directory", there.display()), format!("set {variable}")),
-        Err(error) => {
-            let mend = format!("give this user the right to write there, or set {variable}");
-            return Line::broken(part, format!("{shown} cannot be written: {error}"), mend);
-        }
+    if !there.is_dir() {
+        return Line::broken(part, format!("{} is no directory", there.display()), format!("set {variable}"));
+    }
+    if let Err(error) = access(&there, Access::READ_OK | Access::EXEC_OK) {
+        let mend = format!("give this user the right to read there, or set {variable}");
+        return Line::broken(part, format!("{shown} cannot be read: {error}"), mend);
+    }
+    let free = match access(&there, Access::WRITE_OK).and_then(|()| statvfs(&there)) {
+        Ok(disk) => disk.f_bavail.saturating_mul(disk.f_frsize),
+        Err(error) => return unwritable(part, &format!("{shown} cannot be written: {error}"), variable, used),
     };
     let room = format!("{shown}: {:.1} GiB free", free as f64 / f64::from(1 << 30));
     match free {
         0..FULL => Line::broken(part, format!("{room}, the disk is full"), "make room"),
         FULL..NEARLY_FULL => Line::warning(part, format!("{room}, the disk is nearly full"), "make room"),
         _ => Line::ok(part, room),
+    }
+}
+
+fn unwritable(part: String, wrong: &str, variable: &str, used: Use) -> Line {
+    let mend = format!("give this user the right to write there, or set {variable}");
+    match used {
+        Use::Keeps => Line::broken(part, wrong, mend),
+        Use::Reads { lost } => Line::warning(part, format!("{wrong}; {lost}"), mend),
     }
 }
 
@@ -113,14 +138,22 @@ mod tests {
     #[test]
     fn a_directory_may_be_missing_but_not_impossible() {
         let directory_there = tempfile::tempdir().unwrap();
-        let line = directory("stock", &directory_there.path().join("not/yet"), "TTS_STOCK_DIR");
+        let line = directory("stock", &directory_there.path().join("not/yet"), "TTS_STOCK_DIR", NO_STOCK);
         assert_ne!(line.state, State::Broken, "{line:?}");
         let file = directory_there.path().join("file");
         std::fs::write(&file, "x").unwrap();
         for path in [file.clone(), file.join("below")] {
-            let line = directory("stock", &path, "TTS_STOCK_DIR");
+            let line = directory("stock", &path, "TTS_STOCK_DIR", NO_STOCK);
             assert_eq!(line.state, State::Broken, "{line:?}");
             assert!(line.findings[0].mend.contains("TTS_STOCK_DIR"), "{line:?}");
         }
+    }
+    #[test]
+    fn what_is_only_read_need_not_be_writable() {
+        let line = |used| unwritable("models directory".to_owned(), "models cannot be written", "MODELS_DIR", used);
+        let models = line(NO_DOWNLOADS);
+        assert_eq!((models.state, line(NO_STOCK).state), (State::Warning, State::Warning));
+        assert!(models.findings[0].wrong.contains("models pull") && models.findings[0].mend.contains("MODELS_DIR"));
+        assert_eq!(line(Use::Keeps).state, State::Broken);
     }
 }

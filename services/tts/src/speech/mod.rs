@@ -91,11 +91,13 @@ impl Speaker {
     /// not if the request is wrong for the voice that it names.
     async fn ask(&self, request: SpeechRequest) -> Result<Speaking, TtsError> {
         let asked = continued::speak(&self.chain, request.clone()).await;
-        asked.or_else(|error| {
-            let other = request.voice().is_none() || error.fault() != Fault::Caller;
-            let sound = other.then(|| self.stock.sound(&request, None)).flatten();
-            sound.map(Sound::play).ok_or(error)
-        })
+        asked.or_else(|error| self.kept(&request, &error).map(Sound::play).ok_or(error))
+    }
+
+    /// The sound of a text by any voice, when the providers have failed at it like this.
+    fn kept(&self, request: &SpeechRequest, error: &TtsError) -> Option<Arc<Sound>> {
+        let other = request.voice().is_none() || error.fault() != Fault::Caller;
+        other.then(|| self.stock.sound(request, None)).flatten()
     }
 
     /// These providers alone.
@@ -189,10 +191,16 @@ impl Speech {
         Phrases::new(template, self.phrases, self.limits.max_chars)
     }
 
-    /// A whole text that is pinned, as one phrase: cut into phrases it would not be found in the stock.
+    /// A whole text that is pinned. In the voice of the provider in front it is one phrase: cut into phrases it would not be
+    /// found in the stock. What another voice has spoken is heard when nobody can begin.
     pub fn pinned(&self, request: &SpeechRequest) -> Option<Phrases> {
-        let at_hand = self.speaker.stock.sound(request, None).is_some();
-        at_hand.then(|| Phrases::of_one(request, self.phrases))
+        let Speaker { chain, stock, .. } = &self.speaker;
+        stock.sound(request, None)?;
+        let front = chain.renderings(request).next();
+        match front.and_then(|(_, rendering)| stock.sound(request, Some(&rendering))) {
+            Some(_) => Some(Phrases::of_one(request, self.phrases)),
+            None => Phrases::of_kept(request, self.phrases).ok(),
+        }
     }
 
     /// Begins an utterance whose text is still being written. Returns with its first sound.
@@ -207,7 +215,14 @@ impl Speech {
     ) -> Result<Utterance, TtsError> {
         // Who only waits for words takes no place.
         phrases.begun().await?;
-        let stream = phrases.stream(self.speaker.clone(), request_id.to_owned());
+        let kept = phrases.kept.take();
+        let stream = async {
+            let stream = phrases.stream(self.speaker.clone(), request_id.to_owned()).await;
+            stream.or_else(|error| {
+                let whole = kept.and_then(|whole| Some((self.speaker.kept(&whole, &error)?, whole)));
+                whole.map(|(sound, whole)| sound.play().of(Phrase::whole(whole.text()))).ok_or(error)
+            })
+        };
         self.utter(0, format, request_id, stream).await
     }
 

@@ -3,7 +3,7 @@
 use std::pin::Pin;
 
 use evervoice_core::{audio::AudioChunk, tts::TtsError};
-use futures_util::Stream;
+use futures_util::{Stream, StreamExt, stream};
 
 /// A phrase of an utterance: what a provider is asked for at once.
 ///
@@ -18,6 +18,14 @@ pub struct Phrase {
     pub text: String,
     /// Why it ends where it does, for metrics: `sentence`, `bar`, `clause`, `word`, `flush`, `idle`, `end`.
     pub reason: &'static str,
+}
+
+impl Phrase {
+    /// All of a text as one phrase.
+    pub fn whole(text: &str) -> Self {
+        let (lead, text) = (text[..text.len() - text.trim_start().len()].to_owned(), text.trim().to_owned());
+        Self { index: 0, lead, text, reason: "end" }
+    }
 }
 
 /// A part of the sound of an utterance, or something that happens between two of them.
@@ -39,4 +47,12 @@ pub struct Speaking {
     pub sample_rate: u32,
     /// The parts in order. They end without an error only when every word has been spoken.
     pub parts: Pin<Box<dyn Stream<Item = Result<Part, TtsError>> + Send>>,
+}
+
+impl Speaking {
+    /// The same parts as the sound of a phrase.
+    pub fn of(self, phrase: Phrase) -> Self {
+        let begin = stream::iter([Ok(Part::Phrase(phrase))]);
+        Self { parts: Box::pin(begin.chain(self.parts)), ..self }
+    }
 }

@@ -105,6 +105,8 @@ pub struct Phrases {
     ended: bool,
     /// One that has been taken out already.
     first: Option<Phrase>,
+    /// All of the text, when the stock has its sound by another voice than the one in front: better than silence.
+    pub(super) kept: Option<SpeechRequest>,
     progress: Arc<Progress>,
 }
 
@@ -115,7 +117,7 @@ impl Phrases {
         let planner = Planner::new(settings.planner, template.language());
         let writer = TextWriter { pieces: sender, chars: 0, max_chars };
         let (alive, progress) = (Instant::now(), Arc::default());
-        (writer, Self { template, settings, pieces, planner, alive, ended: false, first: None, progress })
+        (writer, Self { template, settings, pieces, planner, alive, ended: false, first: None, kept: None, progress })
     }
 
     /// A whole text that is spoken as one phrase, as its sound is at hand.
@@ -123,10 +125,19 @@ impl Phrases {
         let (_, mut phrases) = Self::new(request.clone(), settings, 0);
         phrases.planner.end();
         phrases.ended = true;
-        let text = request.text();
-        let (lead, text) = (text[..text.len() - text.trim_start().len()].to_owned(), text.trim().to_owned());
-        phrases.first = Some(Phrase { index: 0, lead, text, reason: "end" });
+        phrases.first = Some(Phrase::whole(request.text()));
         phrases
+    }
+
+    /// A whole text that is cut as any other; when nobody can begin, its sound by another voice is at hand.
+    ///
+    /// # Errors
+    /// None in practice: a new writer takes two pieces.
+    pub(super) fn of_kept(request: &SpeechRequest, settings: PhraseSettings) -> Result<Self, TextError> {
+        let (mut writer, phrases) = Self::new(request.clone(), settings, usize::MAX);
+        writer.push(request.text())?;
+        writer.end()?;
+        Ok(Self { kept: Some(request.clone()), ..phrases })
     }
 
     /// Waits until there is something to say.

@@ -33,6 +33,8 @@ pub enum Act {
     /// Says so many characters, pauses, and fails.
     PauseAndFailAfter(usize, Duration),
     Refuse,
+    /// Does not take this one request.
+    Reject,
     /// Refuses after so long.
     RefuseAfter(Duration),
     Hang,
@@ -142,6 +144,7 @@ impl TtsProvider for Scripted {
             Act::PauseAfter(chars, pause) => (chars.min(text.len()), pause, false),
             Act::PauseAndFailAfter(chars, pause) => (chars.min(text.len()), pause, true),
             Act::Refuse => return Err(failure(self.name, ProviderFailure::Refused)),
+            Act::Reject => return Err(failure(self.name, ProviderFailure::Rejected)),
             Act::RefuseAfter(time) => {
                 tokio::time::sleep(time).await;
                 return Err(failure(self.name, ProviderFailure::Refused));

@@ -7,7 +7,7 @@ use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
 
 use evervoice_core::{
     fault::Fault,
-    tts::{SpeechLimits, SpeechRequest},
+    tts::{ProviderFailure, SpeechLimits, SpeechRequest, TtsError},
 };
 
 use super::{
@@ -156,7 +156,8 @@ impl Keeper {
                     self.unsaved += 1;
                     return failed;
                 }
-                Err(error) if error.fault() == Fault::Caller => refusal = Some(error),
+                // It would be refused again; of other texts that says nothing.
+                Err(error) if refuses_text(&error) => refusal = Some(error),
                 Err(error) => {
                     self.failed(item, &error.to_string());
                     down.insert(link);
@@ -191,4 +192,10 @@ impl Keeper {
             Err(error) => self.events.stock_dir(&error.to_string()),
         }
     }
+}
+
+/// Whether a provider does not speak this text, whenever it is asked.
+fn refuses_text(error: &TtsError) -> bool {
+    let rejected = matches!(error, TtsError::Provider { failure: ProviderFailure::Rejected, .. });
+    rejected || error.fault() == Fault::Caller
 }

@@ -1,12 +1,13 @@
 //! The stock on disk: one raw file for each sound and format, named by what decides it, and a manifest with checksums.
 //!
 //! Files are written under another name first, so that a file is whole or not there. The manifest comes last: what it does not
-//! name is made anew. Whatever is wrong with the directory costs a start its head start, nothing else.
+//! name is made anew. What another process has written lately stays: two may share a directory. Whatever is wrong with the directory costs a start its head start, nothing else.
 
 use std::{
     collections::BTreeSet,
     fs, io,
     path::{Path, PathBuf},
+    time::{Duration, SystemTime},
 };
 
 use evervoice_core::audio::OutputFormat;
@@ -23,6 +24,12 @@ const LONGEST: u64 = 10 * 60 * 48_000 * 2;
 /// Hexadecimal digits of a file's name.
 const NAME_DIGITS: usize = 32;
 
+/// A file that was begun so long ago is nobody's any more: its process is gone.
+const ABANDONED: Duration = Duration::from_secs(3600);
+
+/// The clock that dates files may be so late.
+const CLOCKS: Duration = Duration::from_secs(1);
+
 /// A directory of sound.
 pub struct Store {
     dir: PathBuf,
@@ -32,6 +39,8 @@ pub struct Store {
     there: BTreeSet<String>,
     /// The manifest as it is on disk.
     manifest: Vec<u8>,
+    /// What was written since then, and not by us, is another process's.
+    opened: SystemTime,
 }
 
 /// A phrase, and its sound.
@@ -63,7 +72,7 @@ struct Entry {
 impl Store {
     /// A store in a directory, which need not be there yet.
     pub fn new(dir: PathBuf, formats: Vec<OutputFormat>) -> Self {
-        Self { dir, formats, there: BTreeSet::new(), manifest: Vec::new() }
+        Self { dir, formats, there: BTreeSet::new(), manifest: Vec::new(), opened: SystemTime::now() }
     }
 
     /// The sound of each of these texts (language, text) that is kept, whichever voice spoke it; and what is wrong with the
@@ -137,7 +146,7 @@ impl Store {
         Ok(bytes)
     }
 
-    /// Keeps these sounds, and no others.
+    /// Keeps these sounds, and no others but those of another process.
     ///
     /// # Errors
     /// When the directory cannot be written. What was there before is whole.
@@ -171,20 +180,24 @@ impl Store {
             self.write(MANIFEST, &json)?;
             self.manifest = json;
         }
-        self.there = manifest.files.into_iter().map(|entry| entry.file).collect();
-        self.tidy()
+        let named = manifest.files.into_iter().map(|entry| entry.file).collect();
+        let before = std::mem::replace(&mut self.there, named);
+        self.tidy(&before)
     }
 
     fn write(&self, file: &str, bytes: &[u8]) -> io::Result<()> {
-        let fresh = self.dir.join(format!("{file}.{}.part", std::process::id()));
+        // In containers every process may have the same number.
+        let opened = self.opened.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos();
+        let fresh = self.dir.join(format!("{file}.{}-{opened}.part", std::process::id()));
         let written = fs::write(&fresh, bytes).and_then(|()| fs::rename(&fresh, self.dir.join(file)));
         written.inspect_err(|_| {
             let _ = fs::remove_file(&fresh);
         })
     }
 
-    /// Removes sound that the manifest does not name. Files of others stay.
-    fn tidy(&self) -> io::Result<()> {
+    /// Removes sound that the manifest does not name: what we had `before`, and what was left behind by a process that is gone.
+    /// Files of others stay.
+    fn tidy(&self, before: &BTreeSet<String>) -> io::Result<()> {
         let files = match fs::read_dir(&self.dir) {
             Ok(files) => files,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -192,12 +205,26 @@ impl Store {
         };
         for file in files {
             let path = file?.path();
-            let known = path.file_name().and_then(|name| name.to_str()).is_none_or(|name| self.there.contains(name));
-            if !known && is_ours(&path) {
-                fs::remove_file(&path)?;
+            let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
+            let useless = !self.there.contains(name) && (before.contains(name) || self.is_left(&path));
+            if useless && is_ours(&path) {
+                match fs::remove_file(&path) {
+                    // Another process was faster.
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                    other => other?,
+                }
             }
         }
         Ok(())
+    }
+
+    /// Whether nobody writes a file any more, or will name it in the manifest soon, as far as its age tells.
+    fn is_left(&self, path: &Path) -> bool {
+        let Ok(modified) = fs::metadata(path).and_then(|file| file.modified()) else { return false };
+        match path.extension().is_some_and(|extension| extension == "part") {
+            true => modified.elapsed().is_ok_and(|age| age > ABANDONED),
+            false => self.opened.duration_since(modified).is_ok_and(|before| before > CLOCKS),
+        }
     }
 }
 
@@ -212,9 +239,12 @@ fn name(language: &str, text: &str, rendering: &str, format: OutputFormat) -> St
     format!("{}.{}", &hash[..NAME_DIGITS], format.name())
 }
 
-/// Whether a file has a name as [`name`] makes them.
+/// Whether a file has a name as [`name`] makes them, or is a manifest that was begun.
 fn is_ours(path: &Path) -> bool {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    if name.starts_with(MANIFEST) && name.ends_with(".part") {
+        return true;
+    }
     let Some((hash, rest)) = name.split_once('.') else { return false };
     let format = rest.split('.').next().unwrap_or_default();
     let hexadecimal = hash.len() == NAME_DIGITS && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -280,8 +310,12 @@ mod tests {
                 assert!(loaded.encoded(format) == made.encoded(format), "{format}");
             }
         }
-        for name in ["notes.txt", "0123.pcm_16000", &format!("{}.pcm_16000.7.part", "a".repeat(32))] {
-            fs::write(dir.path().join("stock").join(name), "x").unwrap();
+        let (left, begun) = ("a".repeat(32) + ".pcm_16000", "b".repeat(32) + ".pcm_16000.7-7.part");
+        for name in ["notes.txt", "0123.pcm_16000", &left, &begun, "manifest.json.7-7.part"] {
+            let old = SystemTime::now() - 2 * ABANDONED;
+            let path = dir.path().join("stock").join(name);
+            fs::write(&path, "x").unwrap();
+            fs::File::options().append(true).open(path).unwrap().set_modified(old).unwrap();
         }
         save(&mut again, &["One."]);
         let names = files(dir.path());
@@ -290,6 +324,23 @@ mod tests {
         let (loaded, _) = store(dir.path()).load(&wanted(), &[]);
         assert_eq!(loaded[0].as_ref().unwrap().sound.provider, "stock");
         assert!(loaded[1].is_none());
+    }
+
+    #[test]
+    fn two_processes_may_share_a_directory() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut first, mut second) = (store(dir.path()), store(dir.path()));
+        first.load(&wanted(), &[]);
+        second.load(&wanted(), &[]);
+        save(&mut first, &["One."]);
+        let begun = format!("{}.pcm_16000.7-7.part", "a".repeat(32));
+        fs::write(dir.path().join("stock").join(&begun), "x").unwrap();
+        save(&mut second, &["Two."]);
+        let names = files(dir.path());
+        let of_first = FORMATS.map(|format| name("en", "One.", "voice", format));
+        assert!(of_first.iter().chain([&begun]).all(|name| names.contains(name)), "{names:?}");
+        save(&mut second, &[]);
+        assert_eq!(files(dir.path()).len(), 4, "what it had itself is gone");
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::{
     config::{Fillers, StockSettings},
     events::Events,
     speech::{
-        Chain, ChainSettings, Speech,
+        Chain, ChainSettings, Speech, Step,
         breaker::BreakerSettings,
         scripted::{Act, Scripted, heard},
     },
@@ -167,6 +167,15 @@ async fn what_the_front_cannot_read_another_one_says() {
     assert_eq!((stock.pinned("Hello.", None, FORMAT), asked(&nobody)), (None, 6), "it is not asked for ever");
 }
 
+#[tokio::test(start_paused = true)]
+async fn one_text_that_the_front_rejects_keeps_no_other_from_its_voice() {
+    let (first, second) = (provider("first", &[Act::Reject]), provider("second", &[]));
+    let stock = filled(&settings(None), &[&first, &second]).await;
+    assert_eq!((asked(&first), asked(&second)), (6, 1), "nothing is asked for again");
+    let providers = stock.items.iter().map(|item| item.recording().unwrap().sound.provider);
+    assert_eq!(providers.filter(|provider| *provider == "second").count(), 1);
+}
+
 #[tokio::test]
 async fn kept_sound_of_a_voice_that_is_gone_is_heard_while_the_front_is_down() {
     let dir = tempfile::tempdir().unwrap();
@@ -230,4 +239,38 @@ async fn pinned_texts_are_spoken_without_asking_and_by_another_voice_when_nobody
         Err("speed_not_supported"),
         "another voice was not asked for"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pinned_text_of_many_phrases_is_one_only_in_the_voice_in_front() {
+    const TEXT: &str = "Hello, this is the clinic. Our doctors are here from nine to five. How can I help you?";
+    let mut settings = settings(None);
+    settings.pinned.insert("en".into(), vec![TEXT.into()]);
+    let stock = filled(&settings, &[&provider("first", &[])]).await;
+    let say = async |front: &Arc<Scripted>| {
+        let (chain, events) = chain(&[front]);
+        let speech = Speech::new(chain, Arc::clone(&stock), &TtsSettings::default().speech, events);
+        let request = SpeechRequest::new(TEXT.into(), None, None, None, LIMITS).unwrap();
+        let mut utterance = speech.speak_phrases(speech.pinned(&request).unwrap(), FORMAT, "id").await.unwrap();
+        let (mut phrases, mut sound) = (Vec::new(), Vec::new());
+        while let Some(step) = utterance.step().await {
+            match step.unwrap() {
+                Step::Phrase(phrase) => phrases.push(phrase.text),
+                Step::Audio(bytes) => sound.extend_from_slice(&bytes),
+                _ => {}
+            }
+        }
+        let samples: Vec<i16> = sound.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect();
+        (utterance.provider, phrases, heard(&samples).replace(' ', ""))
+    };
+    let whole = TEXT.replace(' ', "");
+    let first = provider("first", &[]);
+    assert_eq!((say(&first).await, asked(&first)), (("first", vec![TEXT.to_owned()], whole.clone()), 0));
+    let other = provider("other", &[]);
+    let (spoke, phrases, said) = say(&other).await;
+    assert_eq!((spoke, said), ("other", whole.clone()));
+    assert!(phrases.len() > 1, "its first sound does not wait for all of it: {phrases:?}");
+    assert_eq!(*other.asked.lock().unwrap(), phrases);
+    let down = provider("other", &[Act::Refuse; 10]);
+    assert_eq!(say(&down).await, ("first", vec![TEXT.to_owned()], whole), "another voice is better than silence");
 }
