@@ -22,6 +22,7 @@ use super::{
     breaker::{Breaker, BreakerSettings, Pass, State},
     hedge::{Candidate, Race},
     level::Level,
+    listener::Listener,
 };
 use crate::events::Events;
 
@@ -110,15 +111,20 @@ impl Chain {
     }
 
     /// The first provider that makes a sound, of those that have not been `asked` yet; it adds those that have failed and the
-    /// one that speaks.
+    /// one that speaks. One that is slow gets company when the `listener` needs it.
     ///
     /// # Errors
     /// [`TtsError`] when nobody could make the first sound: what the first provider failed at that should have spoken, or
     /// what is wrong with the request.
-    pub(super) async fn begin(&self, request: &SpeechRequest, asked: &mut Vec<usize>) -> Result<Begun, TtsError> {
+    pub(super) async fn begin(
+        &self,
+        request: &SpeechRequest,
+        listener: &Listener,
+        asked: &mut Vec<usize>,
+    ) -> Result<Begun, TtsError> {
         let mut candidates = self.candidates(request)?;
         candidates.retain(|candidate| !asked.contains(&candidate.link));
-        Race::new(self, request.id(), self.settings.first_audio_budget, candidates).run(asked).await
+        Race::new(self, request.id(), listener, self.settings.first_audio_budget, candidates).run(asked).await
     }
 
     /// Who may speak, in order, and what to ask them. Those that have the voice come first; the others speak with their

@@ -17,6 +17,7 @@ use super::{
     Speaker,
     join::Joiner,
     level::Level,
+    listener::Listener,
     parts::{Part, Phrase, Speaking},
     progress::Progress,
     rate::AtRate,
@@ -54,11 +55,12 @@ struct Head {
 }
 
 impl Made {
-    /// Starts to make a phrase.
+    /// Starts to make the phrase that was planned last.
     pub fn start(phrase: Phrase, request: SpeechRequest, speaker: Speaker, progress: Arc<Progress>) -> Self {
         let (head, head_receiver) = oneshot::channel();
         let (sender, parts) = mpsc::channel(AHEAD);
-        let task = tokio::spawn(make(request, speaker, progress, head, sender));
+        let listener = Listener::to_last_planned(Arc::clone(&progress), phrase.text.chars().count());
+        let task = tokio::spawn(make(request, speaker, progress, listener, head, sender));
         Self::Phrase(Making { phrase, head: head_receiver, parts, _task: AbortOnDropHandle::new(task) })
     }
 }
@@ -67,11 +69,12 @@ async fn make(
     request: SpeechRequest,
     speaker: Speaker,
     progress: Arc<Progress>,
+    listener: Listener,
     head: oneshot::Sender<Result<Head, TtsError>>,
     sender: mpsc::Sender<Option<Result<Part, TtsError>>>,
 ) {
     let began = Instant::now();
-    let Speaking { provider, sample_rate, mut parts } = match speaker.speak(request.clone()).await {
+    let Speaking { provider, sample_rate, mut parts } = match speaker.speak(request.clone(), listener).await {
         Ok(speaking) => speaking,
         Err(error) => {
             let _ = head.send(Err(error));

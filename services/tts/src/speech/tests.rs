@@ -10,13 +10,14 @@ use futures_util::StreamExt;
 use prometheus_client::registry::Registry;
 use proptest::prelude::*;
 
+mod ahead;
 mod failover;
 mod hedging;
 
 use super::{
-    Chain, ChainSettings, PhraseSettings, Phrases, PlannerSettings, Speaker, Speaking, TextWriter,
+    Chain, ChainSettings, Listener, PhraseSettings, Phrases, PlannerSettings, Speaker, Speaking, TextWriter,
     breaker::BreakerSettings,
-    continued::speak,
+    continued,
     parts::Part,
     scripted::{Act, Scripted, heard},
 };
@@ -45,6 +46,10 @@ fn provider(name: &'static str, acts: &[Act]) -> Arc<Scripted> {
 fn request(text: &str, voice: Option<&str>) -> SpeechRequest {
     let limits = SpeechLimits { max_chars: 1_000 };
     SpeechRequest::new(text.into(), voice.map(Into::into), None, None, limits).unwrap()
+}
+
+async fn speak(chain: &Arc<Chain>, request: SpeechRequest) -> Result<Speaking, TtsError> {
+    continued::speak(chain, request, Listener::default()).await
 }
 
 /// Its text, and the error that it ended with.
