@@ -99,7 +99,7 @@ impl Cache {
             }
             Some((part, (parts, keeping)))
         });
-        Speaking { provider, sample_rate, parts: Box::pin(parts) }
+        Speaking { provider, sample_rate, at_hand: false, parts: Box::pin(parts) }
     }
 }
 

@@ -59,7 +59,7 @@ pub async fn speak(chain: &Arc<Chain>, request: SpeechRequest, listener: Listene
         failed: None,
     };
     let parts = stream::try_unfold(state, |mut state| async move { Ok(state.next().await?.map(|part| (part, state))) });
-    Ok(Speaking { provider, sample_rate, parts: Box::pin(parts) })
+    Ok(Speaking { provider, sample_rate, at_hand: false, parts: Box::pin(parts) })
 }
 
 struct Continued {

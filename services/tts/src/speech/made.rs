@@ -74,14 +74,16 @@ async fn make(
     sender: mpsc::Sender<Option<Result<Part, TtsError>>>,
 ) {
     let began = Instant::now();
-    let Speaking { provider, sample_rate, mut parts } = match speaker.speak(request.clone(), listener).await {
+    let Speaking { provider, sample_rate, at_hand, mut parts } = match speaker.speak(request.clone(), listener).await {
         Ok(speaking) => speaking,
         Err(error) => {
             let _ = head.send(Err(error));
             return;
         }
     };
-    progress.began(began.elapsed());
+    if !at_hand {
+        progress.began(began.elapsed());
+    }
     let level = speaker.level(provider, &request);
     if head.send(Ok(Head { provider, sample_rate, level })).is_err() {
         return;
@@ -98,8 +100,10 @@ async fn make(
         if sender.send(next).await.is_err() {
             return;
         }
-        if last {
+        if last && !at_hand {
             progress.made(took, sound(samples, sample_rate));
+        }
+        if last {
             return;
         }
     }

@@ -185,7 +185,7 @@ impl Phrases {
         let parts = stream::try_unfold((heard, maker), |(mut heard, maker)| async move {
             Ok::<_, TtsError>(heard.next().await?.map(|part: Part| (part, (heard, maker))))
         });
-        Ok(Speaking { provider, sample_rate, parts: Box::pin(parts) })
+        Ok(Speaking { provider, sample_rate, at_hand: false, parts: Box::pin(parts) })
     }
 
     /// Cuts the text and starts to make each phrase, as long as there is room ahead.

@@ -67,7 +67,7 @@ impl Sound {
     pub fn play(self: Arc<Self>) -> Speaking {
         let (provider, sample_rate) = (self.provider, self.sample_rate);
         let parts = (0..self.chunks.len()).map(move |at| Ok(Part::Audio(self.chunks[at].clone())));
-        Speaking { provider, sample_rate, parts: Box::pin(stream::iter(parts)) }
+        Speaking { provider, sample_rate, at_hand: true, parts: Box::pin(stream::iter(parts)) }
     }
 }
 

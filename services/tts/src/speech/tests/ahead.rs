@@ -1,8 +1,13 @@
 //! Phrases that are made ahead of what is heard: who is slow while nobody waits for it is left in peace.
 
-use tokio::time::Instant;
+use tokio::{sync::mpsc, time::Instant};
 
 use super::*;
+use crate::speech::{
+    Cache, Phrase,
+    made::{Heard, Made},
+    progress::Progress,
+};
 
 /// Said in 4.5 s.
 fn long() -> String {
@@ -83,4 +88,28 @@ async fn a_word_is_not_torn_while_nobody_needs_it() {
     let (text, _) = say(&chain(&[&first, &second]), &long(), "Wonderful things are there.").await;
     assert_eq!(text, both(&long(), "Wonderful things are there."));
     assert_eq!(*second.asked.lock().unwrap(), ["Wonderful things are there."]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn sound_that_is_at_hand_says_nothing_of_a_provider() {
+    let first = provider("first", &[Act::SpeakAfter(200 * MS), Act::SpeakAfter(200 * MS)]);
+    let chain = chain(&[&first]);
+    let speaker = Speaker { cache: Cache::new(1 << 20, chain.events().clone()), ..Speaker::of(Arc::clone(&chain)) };
+    let shown = async || {
+        let (progress, text) = (Arc::new(Progress::default()), "Hello there.".to_owned());
+        let phrase = Phrase { index: 0, lead: String::new(), text, reason: "end" };
+        let request = request(&phrase.text, None);
+        let (sender, made) = mpsc::channel(2);
+        progress.planned(phrase.text.len());
+        sender.send(Made::start(phrase, request, speaker.clone(), Arc::clone(&progress))).await.ok().unwrap();
+        sender.send(Made::End).await.ok().unwrap();
+        let mut heard = Heard::new(made, Arc::clone(&progress), chain.events().clone(), "id".into());
+        heard.begin().await.unwrap();
+        while heard.next().await.unwrap().is_some() {}
+        progress.playback()
+    };
+    let (made, kept) = (shown().await, shown().await);
+    assert_eq!(made.latency, 250 * MS, "half of 300 ms, half of 200 ms");
+    assert_eq!((kept.latency, kept.real_time_factor), (300 * MS, 0.3), "as before anything is known");
+    assert_eq!(first.asked.lock().unwrap().len(), 1);
 }
