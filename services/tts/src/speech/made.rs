@@ -187,7 +187,8 @@ impl Heard {
         let (before, rate) = self.voice.unwrap_or((provider, sample_rate));
         let joiner = self.joiner.get_or_insert_with(|| Joiner::new(rate));
         // What goes on within a phrase is as loud as its beginning; what begins one is as loud as what was heard before.
-        if before != provider || std::mem::take(&mut self.switched) {
+        let switched = std::mem::take(&mut self.switched);
+        if switched || before != provider {
             joiner.switch(level);
         }
         if before != provider {
