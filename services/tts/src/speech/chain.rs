@@ -176,7 +176,7 @@ impl Chain {
 
     /// Takes note that a provider has made its first sound.
     pub(super) fn began(&self, started: Started<'_>) {
-        self.events.provider_first_audio(self.name(started.link), started.since.elapsed().as_secs_f64() * 1000.0);
+        self.waited(&started);
         self.verdict(started, Pass::began);
     }
 
@@ -186,6 +186,10 @@ impl Chain {
             self.verdict(started, |pass| pass.failed(failure, error.retry()));
         }
     }
+    fn waited(&self, started: &Started<'_>) {
+        self.events.provider_first_audio(self.name(started.link), started.since.elapsed().as_secs_f64() * 1000.0);
+    }
+
 
     /// Takes note that a provider was stopped because another one was faster.
     pub(super) fn too_slow(&self, started: Started<'_>) {
@@ -196,6 +200,7 @@ impl Chain {
         if let Some(pass) = started.pass {
             verdict(pass);
             let Link { provider, breaker, .. } = &self.links[started.link];
+        self.waited(&started);
             self.events.breaker(provider.name(), breaker.state());
         }
     }

@@ -7,7 +7,7 @@ use evervoice_core::{
     tts::{ProviderFailure, SpeechLimits, SpeechRequest, TtsError, TtsProvider},
 };
 use futures_util::StreamExt;
-use prometheus_client::registry::Registry;
+use prometheus_client::{encoding::text::encode, registry::Registry};
 use proptest::prelude::*;
 
 mod ahead;
@@ -34,9 +34,21 @@ fn chain(providers: &[&Arc<Scripted>]) -> Arc<Chain> {
 
 fn chain_with(providers: &[&Arc<Scripted>], first_audio_budget: Option<Duration>) -> Arc<Chain> {
     let providers = providers.iter().map(|provider| Arc::clone(*provider) as Arc<dyn TtsProvider>).collect();
+    chain_of(providers, first_audio_budget, Events::register(&mut Registry::default()))
+}
+
+fn chain_of(providers: &[&Arc<Scripted>], first_audio_budget: Option<Duration>, events: Events) -> Arc<Chain> {
     let breaker = BreakerSettings { failures: 2, open: SECOND, longest: SECOND };
     let settings = ChainSettings { breaker, first_audio_timeout: SECOND, first_audio_budget, stall: 700 * MS };
-    Arc::new(Chain::new(providers, settings, Events::register(&mut Registry::default())))
+    Arc::new(Chain::new(providers, settings, events))
+}
+
+/// Value of a metric that is told as `sample`; 0 if it is not there.
+fn metric(registry: &Registry, sample: &str) -> f64 {
+    let mut text = String::new();
+    encode(&mut text, registry).unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix(sample));
+    line.map_or(0.0, |value| value.trim().parse().unwrap())
 }
 
 fn provider(name: &'static str, acts: &[Act]) -> Arc<Scripted> {
