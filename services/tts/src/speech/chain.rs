@@ -110,6 +110,12 @@ impl Chain {
         voices
     }
 
+    /// Name of the provider that should speak a request: the first one that has its voice.
+    pub(super) fn preferred(&self, request: &SpeechRequest) -> &'static str {
+        let front = self.candidates(request).ok().and_then(|candidates| Some(candidates.front()?.link));
+        self.names().get(front.unwrap_or_default()).copied().unwrap_or_default()
+    }
+
     /// The first provider that makes a sound, of those that have not been `asked` yet; it adds those that have failed and the
     /// one that speaks. One that is slow gets company when the `listener` needs it.
     ///
@@ -180,19 +186,21 @@ impl Chain {
         self.verdict(started, Pass::began);
     }
 
+    fn waited(&self, started: &Started<'_>) {
+        self.events.provider_first_audio(self.name(started.link), started.since.elapsed().as_secs_f64() * 1000.0);
+    }
+
     /// Takes note that a provider has failed before its first sound.
     pub(super) fn failed_before(&self, started: Started<'_>, request_id: &str, error: &TtsError) {
         if let Some(failure) = self.told(started.link, request_id, error, "before") {
             self.verdict(started, |pass| pass.failed(failure, error.retry()));
         }
     }
-    fn waited(&self, started: &Started<'_>) {
-        self.events.provider_first_audio(self.name(started.link), started.since.elapsed().as_secs_f64() * 1000.0);
-    }
 
-
-    /// Takes note that a provider was stopped because another one was faster.
+    /// Takes note that a provider was stopped because another one was faster. That it took at least so long counts as its time
+    /// to the first sound: else one that always loses would look fast.
     pub(super) fn too_slow(&self, started: Started<'_>) {
+        self.waited(&started);
         self.verdict(started, |pass| pass.failed(ProviderFailure::Timeout, Retry::Fresh));
     }
 
@@ -200,7 +208,6 @@ impl Chain {
         if let Some(pass) = started.pass {
             verdict(pass);
             let Link { provider, breaker, .. } = &self.links[started.link];
-        self.waited(&started);
             self.events.breaker(provider.name(), breaker.state());
         }
     }

@@ -39,7 +39,7 @@ use evervoice_core::{
     fault::Fault,
     tts::{SpeechLimits, SpeechRequest, TtsError, VoiceInfo},
 };
-use tokio::sync::Semaphore;
+use tokio::{sync::Semaphore, time::Instant};
 
 use cache::{Cache, Key};
 pub use chain::{Chain, ChainSettings};
@@ -51,7 +51,7 @@ pub use parts::{Phrase, Speaking};
 pub use phrases::{PhraseSettings, Phrases, TextError, TextWriter};
 use planner::PlannerSettings;
 pub(crate) use sound::Sound;
-use utterance::Watch;
+use utterance::{Asked, Watch};
 pub use utterance::{Step, Utterance};
 
 use crate::{config::SpeechSettings, events::Events, stock::Stock};
@@ -179,9 +179,10 @@ impl Speech {
         format: OutputFormat,
         request_id: &str,
     ) -> Result<Utterance, TtsError> {
-        let chars = request.text().chars().count();
         let request = request.with_id(request_id);
-        self.utter(chars, format, request_id, self.speaker.speak(request, Listener::default())).await
+        let (at, chars) = (Instant::now(), Some(request.text().chars().count()));
+        let asked = Asked { at, chars, preferred: self.speaker.chain.preferred(&request) };
+        self.utter(asked, format, request_id, self.speaker.speak(request, Listener::default())).await
     }
 
     /// A text that is written while it is spoken, as `template` is; and where to write it.
@@ -206,14 +207,15 @@ impl Speech {
         request_id: &str,
     ) -> Result<Utterance, TtsError> {
         // Who only waits for words takes no place.
-        phrases.begun().await?;
+        let at = phrases.begun().await?;
+        let asked = Asked { at, chars: None, preferred: self.speaker.chain.preferred(phrases.template()) };
         let stream = phrases.stream(self.speaker.clone(), request_id.to_owned());
-        self.utter(0, format, request_id, stream).await
+        self.utter(asked, format, request_id, stream).await
     }
 
     async fn utter(
         &self,
-        chars: usize,
+        asked: Asked,
         format: OutputFormat,
         request_id: &str,
         stream: impl Future<Output = Result<Speaking, TtsError>>,
@@ -222,8 +224,7 @@ impl Speech {
             self.events.rejected(request_id);
             return Err(TtsError::Overloaded { retry_after: RETRY_AFTER });
         };
-        let preferred = self.speaker.chain.names().first().copied().unwrap_or_default();
-        let watch = Watch::start(self.events.clone(), request_id, chars, preferred);
+        let watch = Watch::start(self.events.clone(), request_id, asked);
         match stream.await {
             Ok(speaking) => Ok(Utterance::new(speaking, format, permit, watch)),
             Err(error) => {

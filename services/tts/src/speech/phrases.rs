@@ -124,12 +124,19 @@ impl Phrases {
         phrases
     }
 
-    /// Waits until there is something to say.
+    /// How they are spoken; its text does not matter.
+    pub(super) fn template(&self) -> &SpeechRequest {
+        &self.template
+    }
+
+    /// Waits until there is something to say. Tells when its first word came.
     ///
     /// # Errors
     /// [`TtsError::EmptyText`] when the text ends without a word, and those of [`step`](Self::step).
-    pub(super) async fn begun(&mut self) -> Result<(), TtsError> {
+    pub(super) async fn begun(&mut self) -> Result<Instant, TtsError> {
+        let mut since = None;
         while self.first.is_none() {
+            since = since.or(self.planner.since());
             self.first = self.planner.next(Instant::now(), self.progress.playback());
             if self.first.is_none() {
                 if self.ended && self.planner.is_done() {
@@ -138,7 +145,7 @@ impl Phrases {
                 self.step(true).await?;
             }
         }
-        Ok(())
+        Ok(since.unwrap_or_else(Instant::now))
     }
 
     /// Takes the next piece of text, or waits until the planner may think otherwise, when it is `planning`.
