@@ -315,7 +315,8 @@ impl Events {
         }
     }
 
-    pub fn speak_start(&self, request_id: &str, chars: usize) {
+    /// An utterance begins. `chars` is `None` while its text is being written.
+    pub fn speak_start(&self, request_id: &str, chars: Option<usize>) {
         self.active.inc();
         tracing::info!(event = "tts_speak_start", request_id, chars);
     }

@@ -99,7 +99,7 @@ impl Cache {
             }
             Some((part, (parts, keeping)))
         });
-        Speaking { provider, sample_rate, parts: Box::pin(parts) }
+        Speaking { provider, sample_rate, at_hand: false, parts: Box::pin(parts) }
     }
 }
 
@@ -153,7 +153,7 @@ mod tests {
 
     use super::*;
     use crate::speech::{
-        Chain, ChainSettings, Speaker,
+        Chain, ChainSettings, Listener, Speaker,
         breaker::BreakerSettings,
         scripted::{Act, Scripted, heard},
     };
@@ -190,7 +190,7 @@ mod tests {
     impl Stage {
         /// Who spoke first, and what was heard.
         async fn say(&self, request: SpeechRequest) -> Result<(&'static str, String), TtsError> {
-            let Speaking { provider, mut parts, .. } = self.speaker.speak(request).await?;
+            let Speaking { provider, mut parts, .. } = self.speaker.speak(request, Listener::default()).await?;
             let mut samples = Vec::new();
             while let Some(part) = parts.next().await {
                 if let Part::Audio(chunk) = part? {
@@ -274,7 +274,7 @@ mod tests {
     async fn who_hangs_up_leaves_nothing() {
         let first = provider("first", &[]);
         let stage = stage(1_024 * KIB, &[&first]);
-        let mut speaking = stage.speaker.speak(request("Hello my world.")).await.unwrap();
+        let mut speaking = stage.speaker.speak(request("Hello my world."), Listener::default()).await.unwrap();
         assert!(speaking.parts.next().await.is_some());
         drop(speaking);
         stage.say(request("Hello my world.")).await.unwrap();

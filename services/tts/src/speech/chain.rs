@@ -22,6 +22,7 @@ use super::{
     breaker::{Breaker, BreakerSettings, Pass, State},
     hedge::{Candidate, Race},
     level::Level,
+    listener::Listener,
 };
 use crate::events::Events;
 
@@ -110,16 +111,27 @@ impl Chain {
         voices
     }
 
+    /// Name of the provider that should speak a request: the first one that has its voice.
+    pub(super) fn preferred(&self, request: &SpeechRequest) -> &'static str {
+        let front = self.candidates(request).ok().and_then(|candidates| Some(candidates.front()?.link));
+        self.names().get(front.unwrap_or_default()).copied().unwrap_or_default()
+    }
+
     /// The first provider that makes a sound, of those that have not been `asked` yet; it adds those that have failed and the
-    /// one that speaks.
+    /// one that speaks. One that is slow gets company when the `listener` needs it.
     ///
     /// # Errors
     /// [`TtsError`] when nobody could make the first sound: what the first provider failed at that should have spoken, or
     /// what is wrong with the request.
-    pub(super) async fn begin(&self, request: &SpeechRequest, asked: &mut Vec<usize>) -> Result<Begun, TtsError> {
+    pub(super) async fn begin(
+        &self,
+        request: &SpeechRequest,
+        listener: &Listener,
+        asked: &mut Vec<usize>,
+    ) -> Result<Begun, TtsError> {
         let mut candidates = self.candidates(request)?;
         candidates.retain(|candidate| !asked.contains(&candidate.link));
-        Race::new(self, request.id(), self.settings.first_audio_budget, candidates).run(asked).await
+        Race::new(self, request.id(), listener, self.settings.first_audio_budget, candidates).run(asked).await
     }
 
     /// Who may speak, in order, and what to ask them. Those that have the voice come first; the others speak with their
@@ -171,8 +183,12 @@ impl Chain {
 
     /// Takes note that a provider has made its first sound.
     pub(super) fn began(&self, started: Started<'_>) {
-        self.events.provider_first_audio(self.name(started.link), started.since.elapsed().as_secs_f64() * 1000.0);
+        self.waited(&started);
         self.verdict(started, Pass::began);
+    }
+
+    fn waited(&self, started: &Started<'_>) {
+        self.events.provider_first_audio(self.name(started.link), started.since.elapsed().as_secs_f64() * 1000.0);
     }
 
     /// Takes note that a provider has failed before its first sound.
@@ -182,8 +198,10 @@ impl Chain {
         }
     }
 
-    /// Takes note that a provider was stopped because another one was faster.
+    /// Takes note that a provider was stopped because another one was faster. That it took at least so long counts as its time
+    /// to the first sound: else one that always loses would look fast.
     pub(super) fn too_slow(&self, started: Started<'_>) {
+        self.waited(&started);
         self.verdict(started, |pass| pass.failed(ProviderFailure::Timeout, Retry::Fresh));
     }
 

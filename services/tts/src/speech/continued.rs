@@ -15,9 +15,9 @@ use tokio::time::{Instant, sleep_until};
 
 use super::{
     chain::{Begun, Chain},
-    clock::PlayClock,
     join::Joiner,
     level::Level,
+    listener::Listener,
     parts::{Part, Speaking},
     rate::AtRate,
 };
@@ -25,22 +25,19 @@ use super::{
 /// How long before a listener needs it, held sound leaves: enough for the network and a timer's grain.
 const MARGIN: Duration = Duration::from_millis(40);
 
-/// What the next provider needs to begin: so long before the listener runs dry, a stall is one.
-const RESERVE: Duration = Duration::from_millis(300);
-
 /// The longest sound that is held back is a second divided by this. Words are shorter.
 const HELD_PER_SECOND: usize = 2;
 
 /// So much of a voice is held back to tell how loud it is: a second divided by this.
 const LISTENED_PER_SECOND: usize = 5;
 
-/// Speaks a text, by whoever can, to its end.
+/// Speaks a text, by whoever can, to its end. What its `listener` does not need yet is waited for.
 ///
 /// # Errors
 /// Those of [`Chain::begin`]; later ones are items of the stream.
-pub async fn speak(chain: &Arc<Chain>, request: SpeechRequest) -> Result<Speaking, TtsError> {
+pub async fn speak(chain: &Arc<Chain>, request: SpeechRequest, listener: Listener) -> Result<Speaking, TtsError> {
     let (chain, mut asked) = (Arc::clone(chain), Vec::new());
-    let Begun { link, stream } = chain.begin(&request, &mut asked).await?;
+    let Begun { link, stream } = chain.begin(&request, &listener, &mut asked).await?;
     let (provider, sample_rate) = (stream.provider, stream.sample_rate);
     let state = Continued {
         length: request.text().len(),
@@ -55,14 +52,14 @@ pub async fn speak(chain: &Arc<Chain>, request: SpeechRequest) -> Result<Speakin
         switched_from: None,
         joiner: Joiner::new(sample_rate),
         ready: VecDeque::new(),
-        clock: PlayClock::default(),
+        listener,
         waiting_since: None,
         alone: false,
         over: false,
         failed: None,
     };
     let parts = stream::try_unfold(state, |mut state| async move { Ok(state.next().await?.map(|part| (part, state))) });
-    Ok(Speaking { provider, sample_rate, parts: Box::pin(parts) })
+    Ok(Speaking { provider, sample_rate, at_hand: false, parts: Box::pin(parts) })
 }
 
 struct Continued {
@@ -86,8 +83,7 @@ struct Continued {
     joiner: Joiner,
     /// Parts that leave before anything else happens.
     ready: VecDeque<Part>,
-    /// The listener, if he plays what leaves.
-    clock: PlayClock,
+    listener: Listener,
     /// Since when more sound is wanted.
     waiting_since: Option<Instant>,
     /// Nobody else could go on when the provider of now stalled; it is waited for.
@@ -138,21 +134,27 @@ impl Continued {
 
     async fn wait(&mut self) -> Event {
         let since = *self.waiting_since.get_or_insert_with(Instant::now);
-        let due = self.held.is_some().then(|| self.before_dry(MARGIN));
         let stall = self.chain.stall(self.link).filter(|_| !self.alone);
-        let stalled = stall.map(|stall| (since + stall).max(self.before_dry(RESERVE)));
-        tokio::select! {
-            biased;
-            next = self.voice.next() => next.into(),
-            () = sleep_until(due.unwrap_or(since)), if due.is_some() => Event::Due,
-            () = sleep_until(stalled.unwrap_or(since)), if stalled.is_some() => Event::Stalled,
+        loop {
+            let changed = self.listener.changed();
+            let due = self.held.is_some().then(|| self.listener.before_dry(MARGIN));
+            let stalled = stall.map(|stall| (since + stall).max(self.listener.reserve()));
+            let wake = [due, stalled].into_iter().flatten().min();
+            tokio::select! {
+                biased;
+                next = self.voice.next() => return next.into(),
+                () = changed, if wake.is_some() => {}
+                () = sleep_until(wake.unwrap_or(since)), if wake.is_some() => {}
+            }
+            // Meanwhile he may have got more to hear, and needs this later.
+            let now = Instant::now();
+            if self.held.is_some() && self.listener.dry() <= now + MARGIN {
+                return Event::Due;
+            }
+            if stall.is_some_and(|stall| since + stall <= now) && self.listener.reserve() <= now {
+                return Event::Stalled;
+            }
         }
-    }
-
-    /// So long before the listener has nothing more to hear; now, before the first sound.
-    fn before_dry(&self, time: Duration) -> Instant {
-        let dry = self.clock.dry().unwrap_or_else(Instant::now);
-        dry.checked_sub(time).unwrap_or(dry)
     }
 
     async fn take(&mut self, event: Event) -> Result<(), TtsError> {
@@ -207,7 +209,7 @@ impl Continued {
         }
         self.spoken = text_end;
         let sound = Duration::from_secs_f64(samples.len() as f64 / f64::from(self.sample_rate));
-        self.clock.sent(sound, Instant::now());
+        self.listener.sent(sound);
         self.chain.events().audio(self.chain.name(self.link), sound);
         // Places are told in the whole text.
         let text_end = text_end.map(|end| self.length - self.request.text().len() + end);
@@ -248,7 +250,7 @@ impl Continued {
         self.held = None;
         self.chain.failed_within(self.link, self.request.id(), &error);
         let Some(rest) = self.rest() else { return Err(error) };
-        let Ok(begun) = self.chain.begin(&rest, &mut self.asked).await else { return Err(error) };
+        let Ok(begun) = self.chain.begin(&rest, &self.listener, &mut self.asked).await else { return Err(error) };
         self.switch(rest, begun);
         Ok(())
     }
@@ -268,7 +270,7 @@ impl Continued {
         let mut asked = self.asked.clone();
         let (mut failed, mut event) = (None, None);
         let begun = {
-            let mut begin = pin!(chain.begin(&rest, &mut asked));
+            let mut begin = pin!(chain.begin(&rest, &self.listener, &mut asked));
             tokio::select! {
                 biased;
                 next = self.voice.next() => match next {

@@ -9,7 +9,10 @@ use evervoice_core::{
 };
 use tokio::time::{Instant, sleep_until};
 
-use super::chain::{Begun, Chain, Started};
+use super::{
+    chain::{Begun, Chain, Started},
+    listener::Listener,
+};
 
 /// Somebody who may speak, and what to ask them.
 pub(super) struct Candidate {
@@ -24,12 +27,14 @@ pub(super) struct Candidate {
 pub(super) struct Race<'a> {
     chain: &'a Chain,
     id: String,
+    /// Nobody gets company while he has enough to hear.
+    listener: &'a Listener,
     /// After how long without a sound the first one gets company; each further one comes after half of it.
     budget: Option<Duration>,
     /// In order of the chain.
     waiting: VecDeque<Candidate>,
     running: Vec<Started<'a>>,
-    /// When the next one starts beside those that run.
+    /// When the next one starts beside those that run, if the listener needs it then.
     company: Option<Instant>,
     /// One has been started because another was slow.
     hedged: bool,
@@ -40,9 +45,15 @@ pub(super) struct Race<'a> {
 }
 
 impl<'a> Race<'a> {
-    pub fn new(chain: &'a Chain, id: &str, budget: Option<Duration>, candidates: VecDeque<Candidate>) -> Self {
+    pub fn new(
+        chain: &'a Chain,
+        id: &str,
+        listener: &'a Listener,
+        budget: Option<Duration>,
+        candidates: VecDeque<Candidate>,
+    ) -> Self {
         let (id, running, company, hedged, outage, refusal) = (id.to_owned(), Vec::new(), None, false, None, None);
-        Self { chain, id, budget, waiting: candidates, running, company, hedged, outage, refusal }
+        Self { chain, id, listener, budget, waiting: candidates, running, company, hedged, outage, refusal }
     }
 
     /// Runs it. Adds to `asked` who failed, and who won.
@@ -58,7 +69,8 @@ impl<'a> Race<'a> {
                 let outage = self.outage.map(|(_, error)| error);
                 return Err(outage.or(self.refusal).unwrap_or(TtsError::NothingToSpeak));
             }
-            let company = self.company.filter(|_| self.company_waits());
+            let changed = self.listener.changed();
+            let company = self.company.filter(|_| self.company_waits()).map(|at| at.max(self.listener.reserve()));
             tokio::select! {
                 biased;
                 (at, spoken) = first_of(&mut self.running) => {
@@ -69,9 +81,13 @@ impl<'a> Race<'a> {
                         Err(error) => self.lost(started, error, asked),
                     }
                 }
+                () = changed, if company.is_some() => {}
                 () = sleep_until(company.unwrap_or_else(Instant::now)), if company.is_some() => {
-                    self.hedged = true;
-                    self.start_next(asked);
+                    // Meanwhile he may have got more to hear.
+                    if self.listener.reserve() <= Instant::now() {
+                        self.hedged = true;
+                        self.start_next(asked);
+                    }
                 }
             }
         }

@@ -17,6 +17,7 @@ use super::{
     Speaker,
     join::Joiner,
     level::Level,
+    listener::Listener,
     parts::{Part, Phrase, Speaking},
     progress::Progress,
     rate::AtRate,
@@ -54,11 +55,12 @@ struct Head {
 }
 
 impl Made {
-    /// Starts to make a phrase.
+    /// Starts to make the phrase that was planned last.
     pub fn start(phrase: Phrase, request: SpeechRequest, speaker: Speaker, progress: Arc<Progress>) -> Self {
         let (head, head_receiver) = oneshot::channel();
         let (sender, parts) = mpsc::channel(AHEAD);
-        let task = tokio::spawn(make(request, speaker, progress, head, sender));
+        let listener = Listener::to_last_planned(Arc::clone(&progress), phrase.text.chars().count());
+        let task = tokio::spawn(make(request, speaker, progress, listener, head, sender));
         Self::Phrase(Making { phrase, head: head_receiver, parts, _task: AbortOnDropHandle::new(task) })
     }
 }
@@ -67,18 +69,21 @@ async fn make(
     request: SpeechRequest,
     speaker: Speaker,
     progress: Arc<Progress>,
+    listener: Listener,
     head: oneshot::Sender<Result<Head, TtsError>>,
     sender: mpsc::Sender<Option<Result<Part, TtsError>>>,
 ) {
     let began = Instant::now();
-    let Speaking { provider, sample_rate, mut parts } = match speaker.speak(request.clone()).await {
+    let Speaking { provider, sample_rate, at_hand, mut parts } = match speaker.speak(request.clone(), listener).await {
         Ok(speaking) => speaking,
         Err(error) => {
             let _ = head.send(Err(error));
             return;
         }
     };
-    progress.began(began.elapsed());
+    if !at_hand {
+        progress.began(began.elapsed());
+    }
     let level = speaker.level(provider, &request);
     if head.send(Ok(Head { provider, sample_rate, level })).is_err() {
         return;
@@ -95,8 +100,10 @@ async fn make(
         if sender.send(next).await.is_err() {
             return;
         }
-        if last {
+        if last && !at_hand {
             progress.made(took, sound(samples, sample_rate));
+        }
+        if last {
             return;
         }
     }
@@ -180,7 +187,8 @@ impl Heard {
         let (before, rate) = self.voice.unwrap_or((provider, sample_rate));
         let joiner = self.joiner.get_or_insert_with(|| Joiner::new(rate));
         // What goes on within a phrase is as loud as its beginning; what begins one is as loud as what was heard before.
-        if before != provider || std::mem::take(&mut self.switched) {
+        let switched = std::mem::take(&mut self.switched);
+        if switched || before != provider {
             joiner.switch(level);
         }
         if before != provider {

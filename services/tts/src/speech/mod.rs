@@ -3,7 +3,7 @@
 //! - here: is there room; one utterance, from a whole text or from one that is still being written
 //! - `phrases`: a text that is still being written, cut by the `planner`, its phrases `made` ahead; `progress`: how far it is
 //! - `chain`: which provider speaks; `breaker`: which one is left alone for a while
-//! - `hedge`: who is slow to begin gets company
+//! - `hedge`: who is slow to begin gets company; `listener`: when he needs it
 //! - `continued`: another provider speaks the rest of what one has begun; `join`: that nobody hears it, by its `level` too
 //! - `utterance`: parts of sound to bytes, and what is measured of it; `ledger`: which sound says which words
 //! - `cache`: the sound of texts that were spoken before; `sound`: what is kept of them
@@ -18,6 +18,7 @@ mod hedge;
 mod join;
 mod ledger;
 mod level;
+mod listener;
 mod made;
 mod parts;
 mod phrases;
@@ -38,18 +39,19 @@ use evervoice_core::{
     fault::Fault,
     tts::{SpeechLimits, SpeechRequest, TtsError, VoiceInfo},
 };
-use tokio::sync::Semaphore;
+use tokio::{sync::Semaphore, time::Instant};
 
 use cache::{Cache, Key};
 pub(crate) use chain::{Chain, ChainSettings};
 pub use clock::PlayClock;
 pub use ledger::Ledger;
 use level::Level;
+use listener::Listener;
 pub use parts::{Phrase, Speaking};
 pub use phrases::{PhraseSettings, Phrases, TextError, TextWriter};
 use planner::PlannerSettings;
 pub(crate) use sound::Sound;
-use utterance::Watch;
+use utterance::{Asked, Watch};
 pub use utterance::{Step, Utterance};
 
 use crate::{config::SpeechSettings, events::Events, stock::Stock};
@@ -63,22 +65,24 @@ pub(crate) struct Speaker {
 }
 
 impl Speaker {
-    /// Begins to speak a text; with its first sound.
+    /// Begins to speak a text to a listener; with its first sound.
     ///
     /// # Errors
     /// [`TtsError`] before the first sound; later ones are items of the stream.
-    async fn speak(&self, request: SpeechRequest) -> Result<Speaking, TtsError> {
+    async fn speak(&self, request: SpeechRequest, listener: Listener) -> Result<Speaking, TtsError> {
         // What it should sound like: the provider in front decides, whether it is up or not.
-        let Some((link, rendering)) = self.chain.renderings(&request).next() else { return self.ask(request).await };
+        let Some((link, rendering)) = self.chain.renderings(&request).next() else {
+            return self.ask(request, listener).await;
+        };
         if let Some(sound) = self.stock.sound(&request, Some(&rendering)) {
             return Ok(sound.play());
         }
-        let Some(cache) = &self.cache else { return self.ask(request).await };
+        let Some(cache) = &self.cache else { return self.ask(request, listener).await };
         let key = Key::new(&request, rendering);
         if let Some(sound) = cache.get(&key) {
             return Ok(sound.play());
         }
-        Ok(cache.keep(key, self.chain.name(link), self.ask(request).await?))
+        Ok(cache.keep(key, self.chain.name(link), self.ask(request, listener).await?))
     }
 
     /// How loud a provider speaks with the voice of this request, where that is known.
@@ -89,8 +93,8 @@ impl Speaker {
 
     /// Asks the providers. When none of them can, the stock may have the text by another voice, which is better than silence;
     /// not if the request is wrong for the voice that it names.
-    async fn ask(&self, request: SpeechRequest) -> Result<Speaking, TtsError> {
-        let asked = continued::speak(&self.chain, request.clone()).await;
+    async fn ask(&self, request: SpeechRequest, listener: Listener) -> Result<Speaking, TtsError> {
+        let asked = continued::speak(&self.chain, request.clone(), listener).await;
         asked.or_else(|error| self.kept(&request, &error).map(Sound::play).ok_or(error))
     }
 
@@ -181,9 +185,10 @@ impl Speech {
         format: OutputFormat,
         request_id: &str,
     ) -> Result<Utterance, TtsError> {
-        let chars = request.text().chars().count();
         let request = request.with_id(request_id);
-        self.utter(chars, format, request_id, self.speaker.speak(request)).await
+        let (at, chars) = (Instant::now(), Some(request.text().chars().count()));
+        let asked = Asked { at, chars, preferred: self.speaker.chain.preferred(&request) };
+        self.utter(asked, format, request_id, self.speaker.speak(request, Listener::default())).await
     }
 
     /// A text that is written while it is spoken, as `template` is; and where to write it.
@@ -214,7 +219,8 @@ impl Speech {
         request_id: &str,
     ) -> Result<Utterance, TtsError> {
         // Who only waits for words takes no place.
-        phrases.begun().await?;
+        let at = phrases.begun().await?;
+        let asked = Asked { at, chars: None, preferred: self.speaker.chain.preferred(phrases.template()) };
         let kept = phrases.kept.take();
         let stream = async {
             let stream = phrases.stream(self.speaker.clone(), request_id.to_owned()).await;
@@ -223,12 +229,12 @@ impl Speech {
                 whole.map(|(sound, whole)| sound.play().of(Phrase::whole(whole.text()))).ok_or(error)
             })
         };
-        self.utter(0, format, request_id, stream).await
+        self.utter(asked, format, request_id, stream).await
     }
 
     async fn utter(
         &self,
-        chars: usize,
+        asked: Asked,
         format: OutputFormat,
         request_id: &str,
         stream: impl Future<Output = Result<Speaking, TtsError>>,
@@ -237,8 +243,7 @@ impl Speech {
             self.events.rejected(request_id);
             return Err(TtsError::Overloaded { retry_after: RETRY_AFTER });
         };
-        let preferred = self.speaker.chain.names().first().copied().unwrap_or_default();
-        let watch = Watch::start(self.events.clone(), request_id, chars, preferred);
+        let watch = Watch::start(self.events.clone(), request_id, asked);
         match stream.await {
             Ok(speaking) => Ok(Utterance::new(speaking, format, permit, watch)),
             Err(error) => {

@@ -45,6 +45,8 @@ pub struct Speaking {
     pub provider: &'static str,
     /// Samples per second of every chunk, in Hz.
     pub sample_rate: u32,
+    /// It was made before: how fast it comes says nothing of how fast a provider is.
+    pub at_hand: bool,
     /// The parts in order. They end without an error only when every word has been spoken.
     pub parts: Pin<Box<dyn Stream<Item = Result<Part, TtsError>> + Send>>,
 }

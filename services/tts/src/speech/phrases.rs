@@ -140,12 +140,19 @@ impl Phrases {
         Ok(Self { kept: Some(request.clone()), ..phrases })
     }
 
-    /// Waits until there is something to say.
+    /// How they are spoken; its text does not matter.
+    pub(super) fn template(&self) -> &SpeechRequest {
+        &self.template
+    }
+
+    /// Waits until there is something to say. Tells when its first word came.
     ///
     /// # Errors
     /// [`TtsError::EmptyText`] when the text ends without a word, and those of [`step`](Self::step).
-    pub(super) async fn begun(&mut self) -> Result<(), TtsError> {
+    pub(super) async fn begun(&mut self) -> Result<Instant, TtsError> {
+        let mut since = None;
         while self.first.is_none() {
+            since = since.or(self.planner.since());
             self.first = self.planner.next(Instant::now(), self.progress.playback());
             if self.first.is_none() {
                 if self.ended && self.planner.is_done() {
@@ -154,7 +161,7 @@ impl Phrases {
                 self.step(true).await?;
             }
         }
-        Ok(())
+        Ok(since.unwrap_or_else(Instant::now))
     }
 
     /// Takes the next piece of text, or waits until the planner may think otherwise, when it is `planning`.
@@ -201,7 +208,7 @@ impl Phrases {
         let parts = stream::try_unfold((heard, maker), |(mut heard, maker)| async move {
             Ok::<_, TtsError>(heard.next().await?.map(|part: Part| (part, (heard, maker))))
         });
-        Ok(Speaking { provider, sample_rate, parts: Box::pin(parts) })
+        Ok(Speaking { provider, sample_rate, at_hand: false, parts: Box::pin(parts) })
     }
 
     /// Cuts the text and starts to make each phrase, as long as there is room ahead.

@@ -10,6 +10,7 @@ use futures_util::{StreamExt, stream};
 
 use super::{
     chain::Chain,
+    listener::Listener,
     parts::{Part, Speaking},
     rate::AtRate,
 };
@@ -66,7 +67,7 @@ impl Sound {
     pub fn play(self: Arc<Self>) -> Speaking {
         let (provider, sample_rate) = (self.provider, self.sample_rate);
         let parts = (0..self.chunks.len()).map(move |at| Ok(Part::Audio(self.chunks[at].clone())));
-        Speaking { provider, sample_rate, parts: Box::pin(stream::iter(parts)) }
+        Speaking { provider, sample_rate, at_hand: true, parts: Box::pin(stream::iter(parts)) }
     }
 }
 
@@ -77,7 +78,7 @@ impl Chain {
     /// Those of that provider, also in the middle.
     pub(crate) async fn render(&self, link: usize, request: &SpeechRequest) -> Result<Sound, TtsError> {
         let mut asked: Vec<usize> = (0..self.names().len()).filter(|at| *at != link).collect();
-        let mut stream = self.begin(request, &mut asked).await?.stream;
+        let mut stream = self.begin(request, &Listener::default(), &mut asked).await?.stream;
         let mut sound = Sound::new(stream.provider, stream.sample_rate);
         while let Some(chunk) = stream.chunks.next().await {
             let chunk = chunk.inspect_err(|error| self.failed_within(link, request.id(), error))?;

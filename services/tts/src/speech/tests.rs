@@ -3,24 +3,26 @@
 use std::{sync::Arc, time::Duration};
 
 use evervoice_core::{
+    audio::OutputFormat,
     service::ops::Status,
     tts::{ProviderFailure, SpeechLimits, SpeechRequest, TtsError, TtsProvider},
 };
 use futures_util::StreamExt;
-use prometheus_client::registry::Registry;
+use prometheus_client::{encoding::text::encode, registry::Registry};
 use proptest::prelude::*;
 
+mod ahead;
 mod failover;
 mod hedging;
 
 use super::{
-    Chain, ChainSettings, PhraseSettings, Phrases, PlannerSettings, Speaker, Speaking, TextWriter,
+    Chain, ChainSettings, Listener, PhraseSettings, Phrases, PlannerSettings, Speaker, Speaking, Speech, TextWriter,
     breaker::BreakerSettings,
-    continued::speak,
+    continued,
     parts::Part,
     scripted::{Act, Scripted, heard},
 };
-use crate::events::Events;
+use crate::{config::TtsSettings, events::Events};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -32,10 +34,22 @@ fn chain(providers: &[&Arc<Scripted>]) -> Arc<Chain> {
 }
 
 fn chain_with(providers: &[&Arc<Scripted>], first_audio_budget: Option<Duration>) -> Arc<Chain> {
+    chain_of(providers, first_audio_budget, Events::register(&mut Registry::default()))
+}
+
+fn chain_of(providers: &[&Arc<Scripted>], first_audio_budget: Option<Duration>, events: Events) -> Arc<Chain> {
     let providers = providers.iter().map(|provider| Arc::clone(*provider) as Arc<dyn TtsProvider>).collect();
     let breaker = BreakerSettings { failures: 2, open: SECOND, longest: SECOND };
     let settings = ChainSettings { breaker, first_audio_timeout: SECOND, first_audio_budget, stall: 700 * MS };
-    Arc::new(Chain::new(providers, settings, Events::register(&mut Registry::default())))
+    Arc::new(Chain::new(providers, settings, events))
+}
+
+/// Value of a metric that is told as `sample`; 0 if it is not there.
+fn metric(registry: &Registry, sample: &str) -> f64 {
+    let mut text = String::new();
+    encode(&mut text, registry).unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix(sample));
+    line.map_or(0.0, |value| value.trim().parse().unwrap())
 }
 
 fn provider(name: &'static str, acts: &[Act]) -> Arc<Scripted> {
@@ -45,6 +59,10 @@ fn provider(name: &'static str, acts: &[Act]) -> Arc<Scripted> {
 fn request(text: &str, voice: Option<&str>) -> SpeechRequest {
     let limits = SpeechLimits { max_chars: 1_000 };
     SpeechRequest::new(text.into(), voice.map(Into::into), None, None, limits).unwrap()
+}
+
+async fn speak(chain: &Arc<Chain>, request: SpeechRequest) -> Result<Speaking, TtsError> {
+    continued::speak(chain, request, Listener::default()).await
 }
 
 /// Its text, and the error that it ended with.
@@ -291,4 +309,41 @@ proptest! {
             Ok(())
         })?;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_speaks_as_asked_is_no_fallback() {
+    let (first, second) = (provider("first", &[Act::Speak, Act::Refuse]), provider("second", &[]));
+    let mut registry = Registry::default();
+    let events = Events::register(&mut registry);
+    let chain = chain_of(&[&first, &second], None, events.clone());
+    let speech = Speech::new(chain, Arc::default(), &TtsSettings::default().speech, events);
+    for (voice, fallbacks) in [(Some("second"), 0.0), (None, 0.0), (Some("first"), 1.0)] {
+        let mut utterance = speech.speak(request("Hello.", voice), OutputFormat::Pcm16000, "id").await.unwrap();
+        while let Some(bytes) = utterance.next().await {
+            bytes.unwrap();
+        }
+        drop(utterance);
+        assert_eq!(metric(&registry, "tts_fallback_total"), fallbacks, "{voice:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_sound_of_a_written_text_is_timed_from_its_first_word() {
+    let first = provider("first", &[Act::SpeakAfter(100 * MS)]);
+    let mut registry = Registry::default();
+    let events = Events::register(&mut registry);
+    let chain = chain_of(&[&first], None, events.clone());
+    let speech = Speech::new(chain, Arc::default(), &TtsSettings::default().speech, events);
+    let (mut writer, phrases) = speech.phrases(request("x", None));
+    let write = async {
+        writer.push(" ").unwrap();
+        tokio::time::sleep(SECOND).await;
+        writer.push("Hello").unwrap();
+        tokio::time::sleep(150 * MS).await;
+        writer.end().unwrap();
+    };
+    let (spoken, ()) = tokio::join!(speech.speak_phrases(phrases, OutputFormat::Pcm16000, "id"), write);
+    spoken.unwrap().next().await.unwrap().unwrap();
+    assert_eq!(metric(&registry, "tts_first_audio_ms_sum{provider=\"first\"}"), 250.0);
 }

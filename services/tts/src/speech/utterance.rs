@@ -1,6 +1,6 @@
 //! One utterance: parts of the providers in, bytes for the client out.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use evervoice_core::{
@@ -8,7 +8,7 @@ use evervoice_core::{
     tts::TtsError,
 };
 use futures_util::StreamExt;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 
 use super::{
     ledger::Ledger,
@@ -119,35 +119,42 @@ impl Utterance {
     }
 }
 
+/// What is known of an utterance before it is spoken.
+pub(super) struct Asked {
+    /// When its text came, or the first word of it.
+    pub at: Instant,
+    /// Characters of the text; `None` while it is being written.
+    pub chars: Option<usize>,
+    /// Who should speak.
+    pub preferred: &'static str,
+}
+
 /// Watches an utterance from its request to its end, whichever way it ends.
 pub(super) struct Watch {
     events: Events,
     request_id: String,
-    began: Instant,
+    asked: Asked,
     provider: &'static str,
     heard: bool,
     audio_ms: u64,
     outcome: &'static str,
-    /// Who should speak first.
-    preferred: &'static str,
     /// Somebody else went on.
     switched: bool,
 }
 
 impl Watch {
-    pub fn start(events: Events, request_id: &str, chars: usize, preferred: &'static str) -> Self {
-        events.speak_start(request_id, chars);
+    pub fn start(events: Events, request_id: &str, asked: Asked) -> Self {
+        events.speak_start(request_id, asked.chars);
         let request_id = request_id.to_owned();
         Self {
             events,
             request_id,
-            began: Instant::now(),
-            provider: preferred,
+            provider: asked.preferred,
+            asked,
             heard: false,
             audio_ms: 0,
             // Who drops an utterance before its end has cancelled it.
             outcome: "cancelled",
-            preferred,
             switched: false,
         }
     }
@@ -157,7 +164,7 @@ impl Watch {
     }
 
     fn ms(&self) -> f64 {
-        self.began.elapsed().as_secs_f64() * 1000.0
+        self.asked.at.elapsed().as_secs_f64() * 1000.0
     }
 
     fn first_audio(&mut self, provider: &'static str) {
@@ -170,7 +177,7 @@ impl Watch {
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        if self.heard && (self.switched || self.provider != self.preferred) {
+        if self.heard && (self.switched || self.provider != self.asked.preferred) {
             self.events.fallback();
         }
         self.events.speak_end(&Ending {

@@ -149,6 +149,11 @@ impl Planner {
         self.scanner.scan(&self.text, true);
     }
 
+    /// When the first word came of what has not been cut.
+    pub fn since(&self) -> Option<Instant> {
+        self.since
+    }
+
     /// Whether all of a whole text has been cut.
     pub fn is_done(&self) -> bool {
         self.ended && !self.ahead.word

@@ -132,3 +132,12 @@ async fn the_local_voice_has_no_time_limit() {
     assert_eq!(slow.asked.lock().unwrap().len(), 5);
     assert_eq!(slow.active(), 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_time_of_one_that_loses_is_seen() {
+    let (first, second) = (provider("first", &[Act::Hang]), provider("second", &[]));
+    let mut registry = Registry::default();
+    let chain = chain_of(&[&first, &second], Some(BUDGET), Events::register(&mut registry));
+    assert_eq!(first_sound(&chain, None).await.0.provider, "second");
+    assert_eq!(metric(&registry, "tts_provider_first_audio_ms_sum{provider=\"first\"}"), 500.0);
+}
