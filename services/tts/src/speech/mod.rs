@@ -203,7 +203,7 @@ impl Speech {
     ) -> Result<Utterance, TtsError> {
         // Who only waits for words takes no place.
         phrases.begun().await?;
-        let stream = phrases.stream(self.speaker.clone(), request_id.to_owned());
+        let stream = phrases.stream(self.speaker.clone(), request_id.to_owned(), format.audio().sample_rate);
         self.utter(0, format, request_id, stream).await
     }
 

@@ -25,6 +25,8 @@ pub struct Phrase {
 pub enum Part {
     /// A phrase begins with the next sound. An utterance from a whole text has none.
     Phrase(Phrase),
+    /// It is over: all its sound has come. Nobody knows when the next one begins.
+    PhraseEnd,
     /// From the next sound on another provider speaks.
     Provider { from: &'static str, to: &'static str },
     /// Sound. Its `text_end` is a place in the text of the phrase.

@@ -21,6 +21,8 @@ use crate::events::{Ending, Events};
 pub enum Step {
     /// A phrase begins with the next sound.
     Phrase(Phrase),
+    /// All sound of the phrase has come; the next one may take a while.
+    PhraseEnd,
     /// From the next sound on another provider speaks.
     Provider { from: &'static str, to: &'static str },
     /// Bytes of whole samples, never empty.
@@ -79,6 +81,7 @@ impl Utterance {
                     self.ledger.phrase(&phrase);
                     return Some(Ok(Step::Phrase(phrase)));
                 }
+                Some(Ok(Part::PhraseEnd)) => return Some(Ok(Step::PhraseEnd)),
                 Some(Ok(Part::Provider { from, to })) => {
                     self.watch.switched = true;
                     return Some(Ok(Step::Provider { from, to }));
