@@ -4,7 +4,7 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use evervoice_core::{
     audio::AudioChunk,
-    tts::{SpeechRequest, TtsError},
+    tts::{SpeechRequest, TtsError, has_words},
 };
 use futures_util::StreamExt;
 use tokio::{
@@ -70,6 +70,11 @@ async fn make(
     head: oneshot::Sender<Result<Head, TtsError>>,
     sender: mpsc::Sender<Option<Result<Part, TtsError>>>,
 ) {
+    // Signs alone: who cannot say them is not broken.
+    if !has_words(request.text()) {
+        let _ = head.send(Err(TtsError::NothingToSpeak));
+        return;
+    }
     let began = Instant::now();
     let Speaking { provider, sample_rate, mut parts } = match speaker.speak(request.clone()).await {
         Ok(speaking) => speaking,

@@ -12,6 +12,7 @@ use proptest::prelude::*;
 
 mod failover;
 mod hedging;
+mod listening;
 
 use super::{
     Chain, ChainSettings, PhraseSettings, Phrases, PlannerSettings, Speaker, Speaking, TextWriter,
