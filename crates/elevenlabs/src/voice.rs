@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use evervoice_core::tts::{SpeechRequest, TtsError, VoiceInfo, speakable};
+use evervoice_core::tts::{SpeechRequest, TtsError, VoiceInfo, has_words};
 use serde::Serialize;
 
 use crate::{config::ElevenLabsSettings, format::OutputFormat};
@@ -53,7 +53,7 @@ impl Casting {
     /// [`TtsError::UnknownVoice`], [`TtsError::LanguageNotSupported`], [`TtsError::SpeedNotSupported`],
     /// [`TtsError::NothingToSpeak`]: another provider may be able to speak it.
     pub fn of(request: &SpeechRequest, settings: &ElevenLabsSettings) -> Result<Self, TtsError> {
-        if !speakable(request.text()) {
+        if !has_words(request.text()) {
             return Err(TtsError::NothingToSpeak);
         }
         Self::new(request.voice(), request.language(), request.speed(), settings)
@@ -214,7 +214,9 @@ mod tests {
 
     #[test]
     fn marks_alone_are_not_spoken() {
-        let request = SpeechRequest::new("… !".into(), None, None, None, SpeechLimits { max_chars: 10 }).unwrap();
-        assert!(matches!(Casting::of(&request, &settings()), Err(TtsError::NothingToSpeak)));
+        for text in ["… !", "=========="] {
+            let request = SpeechRequest::new(text.into(), None, None, None, SpeechLimits { max_chars: 10 }).unwrap();
+            assert!(matches!(Casting::of(&request, &settings()), Err(TtsError::NothingToSpeak)), "{text}");
+        }
     }
 }

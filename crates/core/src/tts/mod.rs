@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 pub use error::{ProviderFailure, TtsError};
-pub use request::{SpeechLimits, SpeechRequest, speakable};
+pub use request::{SpeechLimits, SpeechRequest, has_words, speakable};
 
 use crate::audio::AudioStream;
 

@@ -118,9 +118,20 @@ impl SpeechRequest {
 /// Whether there is anything in a text that is said aloud: letters, digits, and the signs that stand for a word, such as in
 /// "5 €" or "100 %".
 pub fn speakable(text: &str) -> bool {
-    const SIGNS: &str = "%‰&@#°§€$£¥₽₴₸₹¢+=<>×÷±№√∞";
-    text.chars().any(|character| character.is_alphanumeric() || SIGNS.contains(character))
+    has_words(text) || text.contains(|character| DRAWN.contains(character))
 }
+
+/// Whether a text that stands alone is said: as [`speakable`], but for signs that only mean something beside a number or a
+/// word, as in "5 + 3" or "C#". Lines are drawn with them, and quotations and headings are marked.
+pub fn has_words(text: &str) -> bool {
+    text.contains(|character: char| character.is_alphanumeric() || SIGNS.contains(character))
+}
+
+/// Signs that are said wherever they stand.
+const SIGNS: &str = "%‰&@°§€$£¥₽₴₸₹¢÷±№√∞";
+
+/// Signs that are said beside a word.
+const DRAWN: &str = "#+=<>×";
 
 #[cfg(test)]
 mod tests {
@@ -140,6 +151,19 @@ mod tests {
         assert!(whole.rest(99).is_none());
         let price = SpeechRequest { text: "It costs 5 €.".into(), ..whole };
         assert_eq!(price.rest(10).unwrap().text(), "€.", "a sign that is a word");
+    }
+
+    #[test]
+    fn drawn_lines_are_no_words() {
+        for (text, rest, alone) in [
+            ("==========", true, false),
+            ("> \n>", true, false),
+            ("5 + 3", true, true),
+            ("€.", true, true),
+            ("…", false, false),
+        ] {
+            assert_eq!((speakable(text), has_words(text)), (rest, alone), "{text}");
+        }
     }
 
     #[test]

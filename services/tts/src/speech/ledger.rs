@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::parts::Phrase;
+use super::{continued::of_word, parts::Phrase};
 
 /// Which part of an utterance's sound says which part of its text.
 #[derive(Debug, Clone, Default)]
@@ -19,16 +19,18 @@ pub struct Ledger {
 struct Point {
     sound: Duration,
     text: usize,
+    /// Whether a phrase ends here, or begins.
+    edge: bool,
 }
 
 impl Ledger {
     /// The next sound says this phrase.
     pub fn phrase(&mut self, phrase: &Phrase) {
         // What was said before is said when its sound is over.
-        self.points.push(Point { sound: self.sound, text: self.text.len() });
+        self.points.push(Point { sound: self.sound, text: self.text.len(), edge: true });
         self.text.push_str(&phrase.lead);
         self.phrase = self.text.len();
-        self.points.push(Point { sound: self.sound, text: self.phrase });
+        self.points.push(Point { sound: self.sound, text: self.phrase, edge: true });
         self.text.push_str(&phrase.text);
     }
 
@@ -36,7 +38,7 @@ impl Ledger {
     pub fn sound(&mut self, sound: Duration, text_end: Option<usize>) {
         self.sound += sound;
         if let Some(end) = text_end.map(|end| (self.phrase + end).min(self.text.len())) {
-            self.points.push(Point { sound: self.sound, text: end });
+            self.points.push(Point { sound: self.sound, text: end, edge: false });
         }
     }
 
@@ -44,25 +46,26 @@ impl Ledger {
     pub fn heard(&self, played: Duration) -> &str {
         let after = self.points.partition_point(|point| point.sound <= played);
         let from = after.checked_sub(1).map_or(Point::default(), |at| self.points[at]);
-        let last = Point { sound: self.sound, text: self.text.len() };
+        let last = Point { sound: self.sound, text: self.text.len(), edge: true };
         let to = self.points.get(after).copied().unwrap_or(last);
         // Of a phrase without sound nothing has been heard.
         let length = to.sound.saturating_sub(from.sound).as_secs_f64();
         let share = if length > 0.0 { (played - from.sound).as_secs_f64() / length } else { 0.0 };
         let end = from.text + ((to.text - from.text) as f64 * share.min(1.0)) as usize;
-        self.whole_words(end)
+        let said = self.points[..after].iter().rev().find(|point| point.edge).map_or(0, |edge| edge.text);
+        self.whole_words(said, end)
     }
 
-    /// The longest beginning of the text, no longer than `end`, that ends where a word does.
-    fn whole_words(&self, end: usize) -> &str {
+    /// The longest beginning of the text, no longer than `end`, that ends where a word does. Up to `said` it is whole.
+    fn whole_words(&self, said: usize, end: usize) -> &str {
         let mut end = self.text.floor_char_boundary(end);
         let inside = |end: usize| {
             let (before, after) = self.text.split_at(end);
             let (last, next) = (before.chars().next_back(), after.chars().next());
-            let of_word = |c: char| !c.is_whitespace() && c != '|';
-            last.is_some_and(of_word) && next.is_some_and(of_word)
+            let word = |c: char| of_word(c) && c != '|';
+            last.is_some_and(word) && next.is_some_and(word)
         };
-        while inside(end) {
+        while end > said && inside(end) {
             end = self.text.floor_char_boundary(end - 1);
         }
         self.text[..end].trim_end_matches(|c: char| c.is_whitespace() || c == '|')
@@ -98,6 +101,28 @@ mod tests {
         ledger.sound(ms(1_200), Some("How are you?".len()));
         assert_eq!(ledger.heard(ms(1_000 + 400)), " Привет, мир!| How", "evenly between two known places");
         assert_eq!(ledger.heard(ms(1_000 + 1_200)), " Привет, мир!| How are you?");
+    }
+
+    #[test]
+    fn scripts_without_spaces_are_heard_too() {
+        let mut ledger = Ledger::default();
+        for text in ["你好。", "今天天气很好。"] {
+            ledger.phrase(&phrase("", text));
+            ledger.sound(ms(700), Some(text.len()));
+        }
+        assert_eq!(ledger.heard(ms(700)), "你好。");
+        assert_eq!(ledger.heard(ms(700 + 300)), "你好。今天天");
+        assert_eq!(ledger.heard(ms(1_400)), "你好。今天天气很好。");
+    }
+
+    #[test]
+    fn what_is_said_stays_said_though_its_word_goes_on() {
+        let mut ledger = Ledger::default();
+        ledger.phrase(&phrase("", "a very long wo"));
+        ledger.sound(ms(400), None);
+        ledger.phrase(&phrase("", "rd of it"));
+        ledger.sound(ms(400), None);
+        assert_eq!(ledger.heard(ms(450)), "a very long wo");
     }
 
     #[test]

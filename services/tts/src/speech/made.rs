@@ -1,10 +1,10 @@
 //! Phrases that are being made, and the ear that hears them in order.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use evervoice_core::{
     audio::AudioChunk,
-    tts::{SpeechRequest, TtsError},
+    tts::{SpeechRequest, TtsError, has_words},
 };
 use futures_util::StreamExt;
 use tokio::{
@@ -73,6 +73,11 @@ async fn make(
     head: oneshot::Sender<Result<Head, TtsError>>,
     sender: mpsc::Sender<Option<Result<Part, TtsError>>>,
 ) {
+    // Signs alone: who cannot say them is not broken.
+    if !has_words(request.text()) {
+        let _ = head.send(Err(TtsError::NothingToSpeak));
+        return;
+    }
     let began = Instant::now();
     let Speaking { provider, sample_rate, at_hand, mut parts } = match speaker.speak(request.clone(), listener).await {
         Ok(speaking) => speaking,
@@ -124,18 +129,20 @@ pub(super) struct Heard {
     progress: Arc<Progress>,
     events: Events,
     request_id: String,
-    /// Who speaks, and the rate of all sound that leaves.
-    voice: Option<(&'static str, u32)>,
+    /// Of all sound that leaves, in Hz.
+    sample_rate: u32,
+    /// Who speaks.
+    voice: Option<&'static str>,
     /// Makes the phrases of all voices as loud as the first one.
-    joiner: Option<Joiner>,
+    joiner: Joiner,
     /// Another provider went on within the present phrase, or the one before.
     switched: bool,
     /// The next phrase, until its first sound.
     coming: Option<Making>,
     present: Option<Present>,
-    /// Parts that leave before anything else, the last one first.
-    first: Vec<Part>,
-    /// Since when the listener wants more.
+    /// What leaves before anything else.
+    first: VecDeque<Result<Part, TtsError>>,
+    /// Since when the listener wants more sound.
     wanted: Option<Instant>,
 }
 
@@ -147,29 +154,43 @@ struct Present {
 }
 
 impl Heard {
-    pub fn new(made: mpsc::Receiver<Made>, progress: Arc<Progress>, events: Events, request_id: String) -> Self {
+    /// All that leaves has this rate, in Hz.
+    pub fn new(
+        made: mpsc::Receiver<Made>,
+        progress: Arc<Progress>,
+        events: Events,
+        request_id: String,
+        sample_rate: u32,
+    ) -> Self {
         Self {
             made,
             progress,
             events,
             request_id,
+            sample_rate,
             voice: None,
-            joiner: None,
+            joiner: Joiner::new(sample_rate),
             switched: false,
             coming: None,
             present: None,
-            first: Vec::new(),
+            first: VecDeque::new(),
             wanted: None,
         }
     }
 
-    /// Waits for the first sound. Tells who speaks, and the rate of all that leaves.
+    /// Waits for the first sound. Tells who speaks.
     ///
     /// # Errors
-    /// Those of the first phrase.
-    pub async fn begin(&mut self) -> Result<(&'static str, u32), TtsError> {
-        self.next_phrase().await?;
-        self.voice.ok_or(TtsError::EmptyText)
+    /// Those of the first phrase that can be said; [`TtsError::NothingToSpeak`] when none can.
+    pub async fn begin(&mut self) -> Result<&'static str, TtsError> {
+        loop {
+            let more = self.next_phrase().await?;
+            match self.voice {
+                Some(voice) => return Ok(voice),
+                None if more => {}
+                None => return Err(TtsError::NothingToSpeak),
+            }
+        }
     }
 
     /// Comes to the next phrase; `false` when there is none.
@@ -183,20 +204,29 @@ impl Heard {
             };
         }
         let Some(making) = &mut self.coming else { return Err(lost()) };
-        let Head { provider, sample_rate, level } = (&mut making.head).await.map_err(|_| lost())??;
-        let (before, rate) = self.voice.unwrap_or((provider, sample_rate));
-        let joiner = self.joiner.get_or_insert_with(|| Joiner::new(rate));
+        let Head { provider, sample_rate, level } = match (&mut making.head).await.map_err(|_| lost())? {
+            Ok(head) => head,
+            // Marks alone, such as a line drawn with them: what comes behind is said.
+            Err(TtsError::NothingToSpeak) => {
+                self.progress.skipped(making.phrase.text.chars().count());
+                self.first.extend([Ok(Part::Phrase(making.phrase.clone())), Ok(Part::PhraseEnd)]);
+                self.coming = None;
+                return Ok(true);
+            }
+            Err(error) => return Err(error),
+        };
+        let before = self.voice.unwrap_or(provider);
         // What goes on within a phrase is as loud as its beginning; what begins one is as loud as what was heard before.
         let switched = std::mem::take(&mut self.switched);
         if switched || before != provider {
-            joiner.switch(level);
+            self.joiner.switch(level);
         }
+        self.first.push_back(Ok(Part::Phrase(making.phrase.clone())));
         if before != provider {
-            self.first.push(Part::Provider { from: before, to: provider });
+            self.first.push_back(Ok(Part::Provider { from: before, to: provider }));
         }
-        self.first.push(Part::Phrase(making.phrase.clone()));
-        self.voice = Some((provider, rate));
-        let rate = AtRate::new(sample_rate, rate);
+        self.voice = Some(provider);
+        let rate = AtRate::new(sample_rate, self.sample_rate);
         self.present = self.coming.take().map(|making| Present { making, rate, fresh: true });
         Ok(true)
     }
@@ -205,14 +235,17 @@ impl Heard {
     pub async fn next(&mut self) -> Result<Option<Part>, TtsError> {
         let wanted = *self.wanted.get_or_insert_with(Instant::now);
         let part = self.part(wanted).await;
-        self.wanted = None;
+        // Who gets only these still waits for sound.
+        if !matches!(part, Ok(Some(Part::Phrase(_) | Part::Provider { .. }))) {
+            self.wanted = None;
+        }
         part
     }
 
     async fn part(&mut self, wanted: Instant) -> Result<Option<Part>, TtsError> {
         loop {
-            if let Some(part) = self.first.pop() {
-                return Ok(Some(part));
+            if let Some(part) = self.first.pop_front() {
+                return part.map(Some);
             }
             let Some(present) = &mut self.present else {
                 match self.next_phrase().await? {
@@ -220,30 +253,23 @@ impl Heard {
                     false => return Ok(None),
                 }
             };
-            let Some(joiner) = &mut self.joiner else { return Err(lost()) };
-            let (chunk, over) = match present.making.parts.recv().await.ok_or_else(lost)?.transpose()? {
-                Some(Part::Audio(chunk)) => (present.rate.push(chunk).and_then(|chunk| joiner.push(chunk)), false),
-                Some(Part::Provider { from, to }) => {
-                    self.voice = self.voice.map(|(_, rate)| (to, rate));
-                    self.switched = true;
-                    return Ok(Some(Part::Provider { from, to }));
+            let chunk = match present.making.parts.recv().await {
+                Some(Some(Ok(Part::Audio(chunk)))) => {
+                    present.rate.push(chunk).and_then(|chunk| self.joiner.push(chunk))
                 }
-                Some(part) => return Ok(Some(part)),
-                // Its very last samples: nobody knows when the next phrase comes.
-                None => {
-                    let mut tail = present.rate.finish().and_then(|chunk| joiner.push(chunk));
-                    if let Some(rest) = joiner.finish() {
-                        tail = Some(match tail {
-                            Some(tail) => append(tail, rest),
-                            None => rest,
-                        });
+                Some(Some(Ok(part))) => {
+                    if let Part::Provider { to, .. } = part {
+                        (self.voice, self.switched) = (Some(to), true);
                     }
-                    (tail, true)
+                    self.first.push_back(Ok(part));
+                    self.joiner.finish()
                 }
+                Some(Some(Err(error))) => self.last(Err(error)),
+                Some(None) => self.last(Ok(Part::PhraseEnd)),
+                None => self.last(Err(lost())),
             };
-            let phrase = (chunk.is_some() && std::mem::take(&mut present.fresh)).then(|| present.making.phrase.clone());
-            let part = chunk.map(|chunk| self.hear(chunk, phrase, wanted));
-            if over {
+            let part = chunk.map(|chunk| self.hear(chunk, wanted));
+            if matches!(self.first.front(), Some(Ok(Part::PhraseEnd))) {
                 self.present = None;
                 self.progress.phrase_over();
             }
@@ -253,13 +279,28 @@ impl Heard {
         }
     }
 
-    /// Sound leaves, the first one of `phrase` if there is one.
-    fn hear(&self, chunk: AudioChunk, phrase: Option<Phrase>, wanted: Instant) -> Part {
-        if let Some(phrase) = &phrase {
+    /// The very last samples of the present phrase, before `end`: nobody knows when the next phrase comes.
+    fn last(&mut self, end: Result<Part, TtsError>) -> Option<AudioChunk> {
+        self.first.push_back(end);
+        let tail = self.present.as_mut().and_then(|present| present.rate.finish());
+        let tail = tail.and_then(|chunk| self.joiner.push(chunk));
+        match (tail, self.joiner.finish()) {
+            (Some(tail), Some(rest)) => Some(append(tail, rest)),
+            (tail, rest) => tail.or(rest),
+        }
+    }
+
+    /// Sound of the present phrase leaves.
+    fn hear(&mut self, chunk: AudioChunk, wanted: Instant) -> Part {
+        let present = self.present.as_mut().filter(|present| present.fresh);
+        let phrase = present.map(|present| {
+            present.fresh = false;
+            &present.making.phrase
+        });
+        if let Some(phrase) = phrase {
             self.progress.phrase(phrase.text.chars().count());
         }
-        let rate = self.voice.map_or(1, |(_, rate)| rate);
-        let gap = self.progress.heard(sound(chunk.samples.len(), rate), wanted);
+        let gap = self.progress.heard(sound(chunk.samples.len(), self.sample_rate), wanted);
         if let Some(phrase) = phrase.filter(|phrase| phrase.index > 0) {
             self.events.gap(&self.request_id, phrase.index, gap.as_secs_f64() * 1000.0);
         }

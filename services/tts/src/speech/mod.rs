@@ -223,7 +223,7 @@ impl Speech {
         let asked = Asked { at, chars: None, preferred: self.speaker.chain.preferred(phrases.template()) };
         let kept = phrases.kept.take();
         let stream = async {
-            let stream = phrases.stream(self.speaker.clone(), request_id.to_owned()).await;
+            let stream = phrases.stream(self.speaker.clone(), request_id.to_owned(), format.audio().sample_rate).await;
             stream.or_else(|error| {
                 let whole = kept.and_then(|whole| Some((self.speaker.kept(&whole, &error)?, whole)));
                 whole.map(|(sound, whole)| sound.play().of(Phrase::whole(whole.text()))).ok_or(error)

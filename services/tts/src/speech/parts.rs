@@ -33,6 +33,8 @@ impl Phrase {
 pub enum Part {
     /// A phrase begins with the next sound. An utterance from a whole text has none.
     Phrase(Phrase),
+    /// It is over: all its sound has come. Nobody knows when the next one begins.
+    PhraseEnd,
     /// From the next sound on another provider speaks.
     Provider { from: &'static str, to: &'static str },
     /// Sound. Its `text_end` is a place in the text of the phrase.
@@ -55,6 +57,7 @@ impl Speaking {
     /// The same parts as the sound of a phrase.
     pub fn of(self, phrase: Phrase) -> Self {
         let begin = stream::iter([Ok(Part::Phrase(phrase))]);
-        Self { parts: Box::pin(begin.chain(self.parts)), ..self }
+        let end = stream::iter([Ok(Part::PhraseEnd)]);
+        Self { parts: Box::pin(begin.chain(self.parts).chain(end)), ..self }
     }
 }

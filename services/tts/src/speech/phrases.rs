@@ -164,7 +164,8 @@ impl Phrases {
         Ok(since.unwrap_or_else(Instant::now))
     }
 
-    /// Takes the next piece of text, or waits until the planner may think otherwise, when it is `planning`.
+    /// Takes the next piece of text, or waits until the planner may think otherwise, when it is `planning`; a text may pause as
+    /// long as it is not.
     ///
     /// # Errors
     /// [`TtsError::TextTimeout`] when the text pauses for too long, [`TtsError::Engine`] when its writer is gone.
@@ -187,24 +188,29 @@ impl Phrases {
             }
             () = self.progress.changed() => {}
             () = sleep_until(wake.unwrap_or(given_up)), if wake.is_some() => {}
-            () = sleep_until(given_up), if !self.ended => {
+            () = sleep_until(given_up), if planning && !self.ended => {
                 return Err(TtsError::TextTimeout { ms: self.settings.text_timeout.as_millis() as u64 });
             }
         }
         Ok(())
     }
 
-    /// The sound of all phrases, in order.
+    /// The sound of all phrases, in order, at this rate, in Hz.
     ///
     /// # Errors
     /// Those of the first phrase before its first sound; later ones are items of the stream.
-    pub(super) async fn stream(self, speaker: Speaker, request_id: String) -> Result<Speaking, TtsError> {
+    pub(super) async fn stream(
+        self,
+        speaker: Speaker,
+        request_id: String,
+        sample_rate: u32,
+    ) -> Result<Speaking, TtsError> {
         // The phrase that is heard has been taken out.
         let (ahead, made) = mpsc::channel(self.settings.ahead);
         let progress = Arc::clone(&self.progress);
         let maker = AbortOnDropHandle::new(tokio::spawn(self.make(speaker.clone(), request_id.clone(), ahead)));
-        let mut heard = made::Heard::new(made, progress, speaker.events().clone(), request_id);
-        let (provider, sample_rate) = heard.begin().await?;
+        let mut heard = made::Heard::new(made, progress, speaker.events().clone(), request_id, sample_rate);
+        let provider = heard.begin().await?;
         let parts = stream::try_unfold((heard, maker), |(mut heard, maker)| async move {
             Ok::<_, TtsError>(heard.next().await?.map(|part: Part| (part, (heard, maker))))
         });
@@ -214,6 +220,7 @@ impl Phrases {
     /// Cuts the text and starts to make each phrase, as long as there is room ahead.
     async fn make(mut self, speaker: Speaker, request_id: String, ahead: mpsc::Sender<Made>) {
         let mut spoken = String::new();
+        let mut given_up = None;
         loop {
             if let Ok(room) = ahead.try_reserve() {
                 let phrase = self.first.take();
@@ -228,7 +235,7 @@ impl Phrases {
                     continue;
                 }
                 if self.ended && self.planner.is_done() {
-                    room.send(Made::End);
+                    room.send(given_up.map_or(Made::End, Made::Failed));
                     return;
                 }
             }
@@ -241,9 +248,21 @@ impl Phrases {
                 },
                 () = ahead.closed() => return,
             };
-            if let Err(error) = step {
-                let _ = ahead.send(Made::Failed(error)).await;
-                return;
+            if full {
+                // The listener has enough to hear: nobody waits for the text.
+                self.alive = Instant::now();
+            }
+            match step {
+                Ok(()) => {}
+                // What has come is said first.
+                Err(error @ TtsError::TextTimeout { .. }) => {
+                    self.planner.end();
+                    (self.ended, given_up) = (true, Some(error));
+                }
+                Err(error) => {
+                    let _ = ahead.send(Made::Failed(error)).await;
+                    return;
+                }
             }
         }
     }

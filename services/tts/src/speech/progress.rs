@@ -91,6 +91,14 @@ impl Progress {
         self.told();
     }
 
+    /// A phrase that has been planned cannot be heard: nothing in it is said.
+    pub fn skipped(&self, chars: usize) {
+        let mut inner = self.lock();
+        inner.waiting_chars = inner.waiting_chars.saturating_sub(chars);
+        drop(inner);
+        self.changed.notify_one();
+    }
+
     /// The listener gets sound that was `wanted` since. Tells how long there was silence because it was late.
     pub fn heard(&self, sound: Duration, wanted: Instant) -> Duration {
         let now = Instant::now();

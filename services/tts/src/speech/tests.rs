@@ -14,6 +14,7 @@ use proptest::prelude::*;
 mod ahead;
 mod failover;
 mod hedging;
+mod listening;
 
 use super::{
     Chain, ChainSettings, Listener, PhraseSettings, Phrases, PlannerSettings, Speaker, Speaking, Speech, TextWriter,
@@ -159,7 +160,7 @@ fn phrases() -> (TextWriter, Phrases) {
 
 async fn stream(mut phrases: Phrases, chain: &Arc<Chain>) -> Result<Speaking, TtsError> {
     phrases.begun().await?;
-    phrases.stream(Speaker::of(Arc::clone(chain)), "id".into()).await
+    phrases.stream(Speaker::of(Arc::clone(chain)), "id".into(), 16_000).await
 }
 
 #[tokio::test(start_paused = true)]
@@ -193,7 +194,7 @@ async fn the_phrases_of_all_voices_are_equally_loud() {
         match part.unwrap() {
             Part::Audio(chunk) => sound[usize::from(switched.is_some())].extend(chunk.samples),
             Part::Provider { from, to } => switched = Some((from, to)),
-            Part::Phrase(_) => {}
+            Part::Phrase(_) | Part::PhraseEnd => {}
         }
     }
     assert_eq!(switched, Some(("first", "second")));

@@ -21,6 +21,8 @@ use crate::events::{Ending, Events};
 pub enum Step {
     /// A phrase begins with the next sound.
     Phrase(Phrase),
+    /// All sound of the phrase has come; the next one may take a while.
+    PhraseEnd,
     /// From the next sound on another provider speaks.
     Provider {
         /// Who spoke.
@@ -84,6 +86,7 @@ impl Utterance {
                     self.ledger.phrase(&phrase);
                     return Some(Ok(Step::Phrase(phrase)));
                 }
+                Some(Ok(Part::PhraseEnd)) => return Some(Ok(Step::PhraseEnd)),
                 Some(Ok(Part::Provider { from, to })) => {
                     self.watch.switched = true;
                     return Some(Ok(Step::Provider { from, to }));

@@ -155,7 +155,13 @@ async fn sound_comes_in_frames_and_each_phrase_is_announced_before_its_own() {
     };
     let (last, others) = frames.split_last().unwrap();
     assert!(others[0].len() >= 20 * MS && others[0].len() <= 40 * MS, "the first frame: {}", others[0].len());
-    assert!(others[1..].iter().all(|frame| frame.len() == 40 * MS));
+    let starts: Vec<u64> = events.iter().filter_map(|(_, event)| event["start_ms"].as_u64()).collect();
+    let mut sent = others[0].len();
+    for frame in &others[1..] {
+        sent += frame.len();
+        let phrase_end = starts.contains(&((sent / MS) as u64));
+        assert!(frame.len() == 40 * MS || frame.len() < 40 * MS && phrase_end, "a frame of {} to {sent}", frame.len());
+    }
     assert!(!last.is_empty() && last.len() <= 40 * MS);
     assert_eq!(events[0].1["type"], "start");
     for (sent, event) in events.iter().filter(|(_, event)| event["type"] == "phrase") {
@@ -166,6 +172,50 @@ async fn sound_comes_in_frames_and_each_phrase_is_announced_before_its_own() {
     assert_eq!(heard.words(), words(&texts.concat()));
     assert_eq!(end["bytes"], heard.sound.len());
     assert_eq!(end["audio_ms"], heard.sound.len() / MS);
+}
+
+#[tokio::test]
+async fn a_phrase_is_heard_whole_while_its_text_pauses() {
+    // Another rate than that of the sound as it is made: a resampler must not keep any of it.
+    for (format, bytes_per_ms) in [("pcm_16000", 32), ("pcm_8000", 16), ("ulaw_8000", 8)] {
+        let stage = Stage::eager().await;
+        let mut socket = Socket::open(stage.address()).await;
+        socket.send(json!({"type": "config", "format": format})).await;
+        let text = "One and two and!";
+        phrase(&mut socket, text).await;
+        let whole = text.len() * TONE_MS * bytes_per_ms;
+        let mut sent = 0;
+        let all = async {
+            while sent < whole {
+                let message = socket.0.next().await.unwrap().unwrap();
+                sent += if let Message::Binary(sound) = message { sound.len() } else { 0 };
+            }
+        };
+        tokio::time::timeout(DEADLINE, all).await.unwrap_or_else(|_| panic!("{format}: the end is kept back"));
+        socket.send(json!({"type": "end"})).await;
+        let (sound, end) = socket.event().await;
+        assert_eq!((sound.len(), &end["type"], &end["bytes"]), (0, &json!("end"), &json!(whole)), "{format}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_sent_whole_is_not_said_again_after_a_pause() {
+    let stage = Stage::eager().await;
+    let mut socket = Socket::open(stage.address()).await;
+    let text = "One and two and!";
+    phrase(&mut socket, text).await;
+    let token = socket.event().await.1["resume_token"].as_str().unwrap().to_owned();
+    let mut heard = Heard::default();
+    heard.until(&mut socket, &["phrase"]).await;
+    heard.of_last_phrase(&mut socket, text.len() * TONE_MS - 1).await;
+    drop(socket);
+    let mut socket = Socket::with(stage.address(), &format!("?resume={token}")).await;
+    let resumed = socket.event().await.1;
+    assert_eq!(resumed["utterances"][0]["next_phrase"], 1, "{resumed}");
+    socket.send(json!({"type": "text", "text": " Three."})).await;
+    socket.send(json!({"type": "end"})).await;
+    heard.until(&mut socket, &["end"]).await;
+    assert_eq!(heard.words(), words("One and two and! Three."));
 }
 
 /// Everything between two marks left after the first one and before the second one, so the bounds are exact.

@@ -5,7 +5,7 @@ use std::{collections::VecDeque, time::Duration};
 use bytes::{Bytes, BytesMut};
 use evervoice_core::audio::AudioFormat;
 
-/// Shortest frame, in ms of sound, but for the last one of an utterance.
+/// Shortest frame, in ms of sound, but for the last one of a phrase.
 const SHORTEST_MS: u64 = 20;
 
 /// How far sound runs ahead of the listener, and in which pieces.
@@ -40,13 +40,16 @@ pub struct Frames<E> {
     sent: u64,
     /// The first frame has not left.
     first: bool,
+    /// Where the last phrase that is over ends, in samples.
+    phrase_end: u64,
     whole: bool,
 }
 
 impl<E> Frames<E> {
     /// Frames of such sound, when `sent` samples of the utterance have left before.
     pub fn new(audio: AudioFormat, sent: u64) -> Self {
-        Self { audio, waiting: BytesMut::new(), happenings: VecDeque::new(), sent, first: true, whole: false }
+        let (waiting, happenings) = (BytesMut::new(), VecDeque::new());
+        Self { audio, waiting, happenings, sent, first: true, phrase_end: sent, whole: false }
     }
 
     /// More sound: whole samples.
@@ -57,6 +60,11 @@ impl<E> Frames<E> {
     /// Something happens with the next sound.
     pub fn note(&mut self, happening: E) {
         self.happenings.push_back((self.made(), happening));
+    }
+
+    /// A phrase is over, and nobody knows when the next one begins: what waits leaves.
+    pub fn phrase_end(&mut self) {
+        self.phrase_end = self.made();
     }
 
     /// Nothing more comes.
@@ -82,7 +90,8 @@ impl<E> Frames<E> {
         };
         let (have, frame) = (self.waiting.len(), bytes(pace.frame_ms()));
         let enough = if self.first { bytes(SHORTEST_MS) } else { frame };
-        (have >= enough || (self.whole && have > 0)).then(|| frame.min(have))
+        let last = self.whole || self.phrase_end == self.made();
+        (have >= enough || (last && have > 0)).then(|| frame.min(have))
     }
 
     /// How long the next frame is; `None` as long as there is not enough sound for one.
@@ -150,6 +159,17 @@ mod tests {
         frames.finish();
         assert_eq!(lengths(&mut frames), [bytes(19)], "the last one may be shorter");
         assert_eq!(frames.sent(), 16 * 159);
+    }
+
+    #[test]
+    fn a_phrase_leaves_whole_while_the_next_one_is_waited_for() {
+        let mut frames = frames();
+        frames.push(&vec![1; bytes(70)]);
+        assert_eq!(lengths(&mut frames), [bytes(40)]);
+        frames.phrase_end();
+        assert_eq!(lengths(&mut frames), [bytes(30)]);
+        frames.push(&vec![2; bytes(39)]);
+        assert_eq!(lengths(&mut frames), [0; 0], "the next phrase has just begun");
     }
 
     #[test]

@@ -37,8 +37,9 @@ pub struct Script {
 struct Place {
     /// In the text, in bytes.
     text_end: usize,
-    /// In the sound, in samples.
+    /// In the sound, in samples; its end, once all of it has been made.
     sound_start: u64,
+    sound_end: Option<u64>,
 }
 
 impl Script {
@@ -123,16 +124,25 @@ impl Script {
     pub fn phrase(&mut self, phrase: &Phrase, sound_start: u64) -> u64 {
         let from = self.phrases.last().map_or(0, |place| place.text_end);
         let end = (from + phrase.lead.len() + phrase.text.len()).min(self.text.len());
-        self.phrases.push(Place { text_end: self.text.floor_char_boundary(end), sound_start });
+        self.phrases.push(Place { text_end: self.text.floor_char_boundary(end), sound_start, sound_end: None });
         self.phrases.len() as u64 - 1
+    }
+
+    /// The present phrase ends before this sample.
+    pub fn phrase_end(&mut self, sound_end: u64) {
+        if let Some(present) = self.phrases.last_mut() {
+            present.sound_end = Some(sound_end);
+        }
     }
 
     /// Nobody speaks any more: `sent` samples left, which are all of the utterance if it is `whole`.
     pub fn stop(&mut self, sent: u64, whole: bool) {
         self.writer = None;
         self.sent = sent;
-        // A phrase ends where the next one begins.
-        let ended = self.phrases.iter().skip(1).take_while(|next| next.sound_start <= sent).count();
+        // A phrase ends where the next one begins at the latest.
+        let next = self.phrases.iter().skip(1).map(|next| Some(next.sound_start)).chain([None]);
+        let ends = self.phrases.iter().zip(next).map(|(place, next)| place.sound_end.or(next));
+        let ended = ends.take_while(|end| end.is_some_and(|end| end <= sent)).count();
         self.whole = if whole { self.phrases.len() } else { ended.max(self.whole) };
     }
 
@@ -209,6 +219,17 @@ mod tests {
         ] {
             let mut script = script();
             script.stop(sent, whole);
+            script.rewind(None);
+            assert_eq!(goes_on(&script), expected, "{sent}");
+        }
+    }
+
+    #[test]
+    fn a_phrase_that_was_sent_whole_is_not_spoken_again() {
+        for (sent, expected) in [(1_999, (1, "Раз.", 1_000)), (2_000, (2, "Раз. Two!", 2_000))] {
+            let mut script = script();
+            script.phrase_end(2_000);
+            script.stop(sent, false);
             script.rewind(None);
             assert_eq!(goes_on(&script), expected, "{sent}");
         }

@@ -169,11 +169,18 @@ impl Sounding {
             Some(Ok(Step::Phrase(phrase))) => {
                 let made = self.frames.made();
                 let index = self.script.as_mut().map_or(phrase.index, |script| script.phrase(&phrase, made));
+                self.frames.note(TtsEvent::Phrase { id, index, text: phrase.text, start_ms: self.ms(made) });
+            }
+            Some(Ok(Step::PhraseEnd)) => {
+                let made = self.frames.made();
+                self.frames.phrase_end();
+                if let Some(script) = &mut self.script {
+                    script.phrase_end(made);
+                }
                 let heard = made - self.before;
                 if heard > 0 {
                     self.marks.ends.push_back(length(heard, self.format.audio()));
                 }
-                self.frames.note(TtsEvent::Phrase { id, index, text: phrase.text, start_ms: self.ms(made) });
             }
             Some(Ok(Step::Provider { from, to })) => {
                 let at_ms = self.ms(self.frames.made());

@@ -29,7 +29,7 @@ async fn say(chain: &Arc<Chain>, first: &str, second: &str) -> (String, Vec<Part
                 tokio::time::sleep_until(began + sound.saturating_sub(400 * MS)).await;
             }
             part @ Part::Provider { .. } => switches.push(part),
-            Part::Phrase(_) => {}
+            Part::Phrase(_) | Part::PhraseEnd => {}
         }
     }
     (heard(&samples).replace(' ', ""), switches)
@@ -103,7 +103,7 @@ async fn sound_that_is_at_hand_says_nothing_of_a_provider() {
         progress.planned(phrase.text.len());
         sender.send(Made::start(phrase, request, speaker.clone(), Arc::clone(&progress))).await.ok().unwrap();
         sender.send(Made::End).await.ok().unwrap();
-        let mut heard = Heard::new(made, Arc::clone(&progress), chain.events().clone(), "id".into());
+        let mut heard = Heard::new(made, Arc::clone(&progress), chain.events().clone(), "id".into(), 16_000);
         heard.begin().await.unwrap();
         while heard.next().await.unwrap().is_some() {}
         progress.playback()
