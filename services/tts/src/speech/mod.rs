@@ -38,7 +38,10 @@ use evervoice_core::{
     fault::Fault,
     tts::{SpeechLimits, SpeechRequest, TtsError, VoiceInfo},
 };
-use tokio::sync::Semaphore;
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::timeout,
+};
 
 use cache::{Cache, Key};
 pub use chain::{Chain, ChainSettings};
@@ -114,13 +117,15 @@ pub struct Speech {
     speaker: Speaker,
     room: Arc<Semaphore>,
     capacity: usize,
+    /// How long a text that is spoken as it is listened to waits for room.
+    patience: Duration,
     limits: SpeechLimits,
     phrases: PhraseSettings,
     events: Events,
 }
 
-/// When a client that found no room should come back. Utterances are made a hundred times faster than they are heard,
-/// so there is room again soon.
+/// When a client that found no room should come back. An utterance holds its place until its sound has left: that of a file for
+/// as long as it is made, that of a dialogue for as long as it is listened to, which is seconds.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 impl Speech {
@@ -137,7 +142,9 @@ impl Speech {
         let phrases = PhraseSettings { planner, ahead: settings.phrases_ahead, text_timeout };
         let cache = Cache::new(settings.cache_mb << 20, events.clone());
         let speaker = Speaker { chain, stock, cache };
-        Self { speaker, room: Arc::new(Semaphore::new(capacity)), capacity, limits, phrases, events }
+        let (room, patience) =
+            (Arc::new(Semaphore::new(capacity)), Duration::from_secs_f64(settings.first_audio_timeout));
+        Self { speaker, room, capacity, patience, limits, phrases, events }
     }
 
     /// Log and metrics.
@@ -177,7 +184,8 @@ impl Speech {
     ) -> Result<Utterance, TtsError> {
         let chars = request.text().chars().count();
         let request = request.with_id(request_id);
-        self.utter(chars, format, request_id, self.speaker.speak(request)).await
+        let Ok(room) = Arc::clone(&self.room).try_acquire_owned() else { return Err(self.overloaded(request_id)) };
+        self.utter(room, chars, format, request_id, self.speaker.speak(request)).await
     }
 
     /// A text that is written while it is spoken, as `template` is; and where to write it.
@@ -191,10 +199,11 @@ impl Speech {
         at_hand.then(|| Phrases::of_one(request, self.phrases))
     }
 
-    /// Begins an utterance whose text is still being written. Returns with its first sound.
+    /// Begins an utterance whose text is still being written. Returns with its first sound. When there is no room it waits for
+    /// some, as long as for the first sound of a provider: a dialogue that is a little late is better than one that is silent.
     ///
     /// # Errors
-    /// As [`speak`](Self::speak), and [`TtsError::EmptyText`] when the text ends without a word.
+    /// [`TtsError::Overloaded`] when there is still no room then; else those of the providers, and [`TtsError::EmptyText`] when the text ends without a word.
     pub async fn speak_phrases(
         &self,
         mut phrases: Phrases,
@@ -203,25 +212,30 @@ impl Speech {
     ) -> Result<Utterance, TtsError> {
         // Who only waits for words takes no place.
         phrases.begun().await?;
+        let Ok(Ok(room)) = timeout(self.patience, Arc::clone(&self.room).acquire_owned()).await else {
+            return Err(self.overloaded(request_id));
+        };
         let stream = phrases.stream(self.speaker.clone(), request_id.to_owned());
-        self.utter(0, format, request_id, stream).await
+        self.utter(room, 0, format, request_id, stream).await
+    }
+
+    fn overloaded(&self, request_id: &str) -> TtsError {
+        self.events.rejected(request_id);
+        TtsError::Overloaded { retry_after: RETRY_AFTER }
     }
 
     async fn utter(
         &self,
+        room: OwnedSemaphorePermit,
         chars: usize,
         format: OutputFormat,
         request_id: &str,
         stream: impl Future<Output = Result<Speaking, TtsError>>,
     ) -> Result<Utterance, TtsError> {
-        let Ok(permit) = Arc::clone(&self.room).try_acquire_owned() else {
-            self.events.rejected(request_id);
-            return Err(TtsError::Overloaded { retry_after: RETRY_AFTER });
-        };
         let preferred = self.speaker.chain.names().first().copied().unwrap_or_default();
         let watch = Watch::start(self.events.clone(), request_id, chars, preferred);
         match stream.await {
-            Ok(speaking) => Ok(Utterance::new(speaking, format, permit, watch)),
+            Ok(speaking) => Ok(Utterance::new(speaking, format, room, watch)),
             Err(error) => {
                 watch.fail();
                 Err(error)
