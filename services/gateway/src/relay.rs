@@ -41,10 +41,10 @@ pub const MAX_MESSAGE: usize = 4 << 20;
 pub const READ_BUFFER: usize = 8 * 1024;
 
 /// When the gateway stops, a WebSocket on which nothing has passed either way for so long is closed. One that speaks or
-/// listens never is that quiet.
-const QUIET: Duration = Duration::from_secs(5);
+/// listens never is that quiet: a text that is spoken as it is written may pause for 20 s (`speech.text_timeout`).
+const QUIET: Duration = Duration::from_secs(22);
 
-/// How long the other side gets to answer a close.
+/// How long the other side gets to take a farewell, and to answer a close.
 const FAREWELL: Duration = Duration::from_secs(1);
 
 type Service = WebSocketStream<TcpStream>;
@@ -121,6 +121,8 @@ enum End {
     Lost,
     /// The client takes nothing any more, or broke off.
     ClientGone,
+    /// The client sent what is no message, or its connection broke.
+    Wrong(String),
     /// The gateway stops, and nobody says anything.
     Quiet,
 }
@@ -131,9 +133,11 @@ pub async fn run(client: WebSocket, service: Service, lifecycle: &Lifecycle, req
     let activity = Activity::new();
     let end = {
         let up = async {
-            if upward(&mut from_client, &mut to_service, &activity).await {
+            match upward(&mut from_client, &mut to_service, &activity).await {
                 // What the service still has to say is said.
-                std::future::pending::<()>().await;
+                Said::All => std::future::pending().await,
+                Said::BrokeOff => End::ClientGone,
+                Said::Wrong(error) => End::Wrong(error),
             }
         };
         let quiet = async {
@@ -144,23 +148,36 @@ pub async fn run(client: WebSocket, service: Service, lifecycle: &Lifecycle, req
         };
         tokio::select! {
             end = downward(&mut from_service, &mut to_client, &activity) => end,
-            () = up => End::ClientGone,
+            end = up => end,
             () = quiet => End::Quiet,
         }
     };
-    match end {
-        End::Closed => {}
-        End::ClientGone => return,
-        End::Lost => {
-            let _ = to_client.send(lost(request_id)).await;
-            let _ = to_client.send(close(ws::close_code::ERROR, "upstream_broken")).await;
+    if matches!(end, End::ClientGone) {
+        return;
+    }
+    let last_words = async {
+        match end {
+            End::Closed | End::ClientGone => {}
+            End::Wrong(error) => {
+                // It may have broken off: the service learns at once.
+                drop((to_service, from_service));
+                let _ = to_client.send(close(ws::close_code::POLICY, &error)).await;
+            }
+            End::Lost => {
+                let _ = to_client.send(lost(request_id)).await;
+                let _ = to_client.send(close(ws::close_code::ERROR, "upstream_broken")).await;
+            }
+            End::Quiet => {
+                let reason = "the service is shutting down";
+                let frame = CloseFrame { code: CloseCode::Away, reason: reason.into() };
+                let _ = to_service.send(Message::Close(Some(frame))).await;
+                let _ = to_client.send(close(ws::close_code::AWAY, reason)).await;
+            }
         }
-        End::Quiet => {
-            let reason = "the service is shutting down";
-            let frame = CloseFrame { code: CloseCode::Away, reason: reason.into() };
-            let _ = to_service.send(Message::Close(Some(frame))).await;
-            let _ = to_client.send(close(ws::close_code::AWAY, reason)).await;
-        }
+    };
+    // A client that takes nothing would hold the drain.
+    if timeout(FAREWELL, last_words).await.is_err() {
+        return;
     }
     // A connection that is dropped while the client still sends is reset, and it may never see the last message.
     let farewell = async {
@@ -170,18 +187,31 @@ pub async fn run(client: WebSocket, service: Service, lifecycle: &Lifecycle, req
     let _ = timeout(FAREWELL, farewell).await;
 }
 
-/// Passes what the client says until it has closed, has gone, or the service takes no more. `false` when it broke off without a
-/// close: nobody hears what the service still has to say.
-async fn upward(from: &mut SplitStream<WebSocket>, to: &mut SplitSink<Service, Message>, activity: &Activity) -> bool {
-    while let Some(Ok(message)) = from.next().await {
+/// What the client said last.
+enum Said {
+    /// It has closed, or the service takes no more.
+    All,
+    /// It broke off without a close: nobody hears what the service still has to say.
+    BrokeOff,
+    /// What cannot be read: it is too large, not UTF-8, or its connection broke within.
+    Wrong(String),
+}
+
+/// Passes what the client says.
+async fn upward(from: &mut SplitStream<WebSocket>, to: &mut SplitSink<Service, Message>, activity: &Activity) -> Said {
+    while let Some(message) = from.next().await {
+        let message = match message {
+            Ok(message) => message,
+            Err(error) => return Said::Wrong(error.to_string()),
+        };
         activity.note();
         let Some(message) = to_service(message) else { continue };
         let is_close = message.is_close();
         if to.send(message).await.is_err() || is_close {
-            return true;
+            return Said::All;
         }
     }
-    false
+    Said::BrokeOff
 }
 
 /// Passes what the service says until it has closed or is lost, or the client takes no more.
@@ -214,7 +244,9 @@ fn lost(request_id: &str) -> ws::Message {
     ws::Message::Text(body.to_string().into())
 }
 
-fn close(code: ws::CloseCode, reason: &'static str) -> ws::Message {
+fn close(code: ws::CloseCode, reason: &str) -> ws::Message {
+    // The protocol allows 123 bytes.
+    let reason: String = reason.chars().take(120).filter(char::is_ascii).collect();
     ws::Message::Close(Some(ws::CloseFrame { code, reason: reason.into() }))
 }
 

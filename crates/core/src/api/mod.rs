@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 pub use socket::{
     BargeIn, CancelReason, FillerContext, ProblemKind, Resumed, SoundKind, SpeechConfig, TtsCommand, TtsEvent,
-    TtsProblem, tts_schema,
+    TtsProblem, tts_schema, whole_ms,
 };
 
 /// Body of `POST /api/tts` and `POST /api/tts/wav`.

@@ -1,7 +1,7 @@
 //! Text messages on `/ws/tts`. `services/tts/PROTOCOL.md` is their manual.
 
 use schemars::{JsonSchema, generate::SchemaSettings};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error};
 use serde_json::{Value, json};
 
 use super::SpeakBody;
@@ -10,6 +10,7 @@ use super::SpeakBody;
 /// [`SpeechConfig::barge_in`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
+#[schemars(deny_unknown_fields)]
 pub enum TtsCommand {
     /// Say this, after what is being said.
     Speak {
@@ -47,8 +48,10 @@ pub enum TtsCommand {
         /// The utterance.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         id: Option<String>,
-        /// How much of its sound the client has played, in ms; the server's clock counts where it is missing.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        /// How much of its sound the client has played, in ms; a fraction is cut off. The server's clock counts where it is
+        /// missing.
+        #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "whole_ms")]
+        #[schemars(with = "Option<f64>", range(min = 0))]
         played_ms: Option<u64>,
     },
     /// Say something now, while an answer is on its way. Only when nothing is being said.
@@ -65,6 +68,19 @@ pub enum TtsCommand {
     },
     /// How to speak from the next utterance on.
     Config(SpeechConfig),
+}
+
+/// Reads a number from 0 on, and cuts its fraction off: the clocks of many clients have one.
+///
+/// # Errors
+/// The number is below 0, or is none.
+pub fn whole_ms<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    match Option::<f64>::deserialize(deserializer)? {
+        // The cast takes what is greater than all numbers of ms for the greatest one.
+        Some(ms) if ms >= 0.0 => Ok(Some(ms as u64)),
+        Some(ms) => Err(D::Error::custom(format!("{ms} ms: it must be a number from 0 on"))),
+        None => Ok(None),
+    }
 }
 
 /// How to speak on this socket. What is missing stays as it is; the fields of an utterance win.
@@ -291,6 +307,7 @@ pub enum ProblemKind {
 
 /// `speak` in its short form: a text message of a client without a `type`.
 #[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
 #[expect(dead_code, reason = "only its schema is used: a message without a type is read as `speak`")]
 struct Speak {
     /// The client's name for the utterance; the server counts where it is missing.

@@ -6,7 +6,13 @@ use futures_util::{SinkExt, StreamExt};
 use tokio::{net::TcpListener, net::TcpStream, sync::mpsc};
 use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream, accept_async, connect_async,
-    tungstenite::{self, Message},
+    tungstenite::{
+        self, Message,
+        protocol::frame::{
+            Frame,
+            coding::{Data, OpCode},
+        },
+    },
 };
 
 use crate::harness::{TestGateway, neighbour, write};
@@ -98,6 +104,15 @@ async fn a_client_that_breaks_off_is_no_client_that_closes() {
     drop(client);
     let broke_off = tokio::time::timeout(Duration::from_secs(10), ends.recv()).await;
     assert_eq!(broke_off.expect("the service still waits"), Some(true));
+}
+
+#[tokio::test]
+async fn what_is_no_message_is_refused_with_a_close() {
+    let (_gateway, mut client) = joined(async |mut service| while let Some(Ok(_)) = service.next().await {}).await;
+    let text = Frame::message(vec![0xC3, 0x28], OpCode::Data(Data::Text), true);
+    client.send(Message::Frame(text)).await.unwrap();
+    let events = tokio::time::timeout(Duration::from_secs(10), rest(&mut client)).await.unwrap();
+    assert_eq!(events, ["close Some(1008)"]);
 }
 
 /// The query of a conversation that goes on comes through, and so does a refusal before the upgrade.

@@ -39,7 +39,10 @@ use evervoice_core::{
     fault::Fault,
     tts::{SpeechLimits, SpeechRequest, TtsError, VoiceInfo},
 };
-use tokio::{sync::Semaphore, time::Instant};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{Instant, timeout},
+};
 
 use cache::{Cache, Key};
 pub(crate) use chain::{Chain, ChainSettings};
@@ -120,13 +123,15 @@ pub struct Speech {
     speaker: Speaker,
     room: Arc<Semaphore>,
     capacity: usize,
+    /// How long a text that is spoken as it is listened to waits for room.
+    patience: Duration,
     limits: SpeechLimits,
     phrases: PhraseSettings,
     events: Events,
 }
 
-/// When a client that found no room should come back. Utterances are made a hundred times faster than they are heard,
-/// so there is room again soon.
+/// When a client that found no room should come back. An utterance holds its place until its sound has left: that of a file for
+/// as long as it is made, that of a dialogue for as long as it is listened to, which is seconds.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 impl Speech {
@@ -143,7 +148,9 @@ impl Speech {
         let phrases = PhraseSettings { planner, ahead: settings.phrases_ahead, text_timeout };
         let cache = Cache::new(settings.cache_mb << 20, events.clone());
         let speaker = Speaker { chain, stock, cache };
-        Self { speaker, room: Arc::new(Semaphore::new(capacity)), capacity, limits, phrases, events }
+        let (room, patience) =
+            (Arc::new(Semaphore::new(capacity)), Duration::from_secs_f64(settings.first_audio_timeout));
+        Self { speaker, room, capacity, patience, limits, phrases, events }
     }
 
     /// Log and metrics.
@@ -188,7 +195,8 @@ impl Speech {
         let request = request.with_id(request_id);
         let (at, chars) = (Instant::now(), Some(request.text().chars().count()));
         let asked = Asked { at, chars, preferred: self.speaker.chain.preferred(&request) };
-        self.utter(asked, format, request_id, self.speaker.speak(request, Listener::default())).await
+        let Ok(room) = Arc::clone(&self.room).try_acquire_owned() else { return Err(self.overloaded(request_id)) };
+        self.utter(room, asked, format, request_id, self.speaker.speak(request, Listener::default())).await
     }
 
     /// A text that is written while it is spoken, as `template` is; and where to write it.
@@ -208,10 +216,11 @@ impl Speech {
         }
     }
 
-    /// Begins an utterance whose text is still being written. Returns with its first sound.
+    /// Begins an utterance whose text is still being written. Returns with its first sound. When there is no room it waits for
+    /// some, as long as for the first sound of a provider: a dialogue that is a little late is better than one that is silent.
     ///
     /// # Errors
-    /// As [`speak`](Self::speak), and [`TtsError::EmptyText`] when the text ends without a word.
+    /// [`TtsError::Overloaded`] when there is still no room then; else those of the providers, and [`TtsError::EmptyText`] when the text ends without a word.
     pub async fn speak_phrases(
         &self,
         mut phrases: Phrases,
@@ -220,6 +229,9 @@ impl Speech {
     ) -> Result<Utterance, TtsError> {
         // Who only waits for words takes no place.
         let at = phrases.begun().await?;
+        let Ok(Ok(room)) = timeout(self.patience, Arc::clone(&self.room).acquire_owned()).await else {
+            return Err(self.overloaded(request_id));
+        };
         let asked = Asked { at, chars: None, preferred: self.speaker.chain.preferred(phrases.template()) };
         let kept = phrases.kept.take();
         let stream = async {
@@ -229,23 +241,25 @@ impl Speech {
                 whole.map(|(sound, whole)| sound.play().of(Phrase::whole(whole.text()))).ok_or(error)
             })
         };
-        self.utter(asked, format, request_id, stream).await
+        self.utter(room, asked, format, request_id, stream).await
+    }
+
+    fn overloaded(&self, request_id: &str) -> TtsError {
+        self.events.rejected(request_id);
+        TtsError::Overloaded { retry_after: RETRY_AFTER }
     }
 
     async fn utter(
         &self,
+        room: OwnedSemaphorePermit,
         asked: Asked,
         format: OutputFormat,
         request_id: &str,
         stream: impl Future<Output = Result<Speaking, TtsError>>,
     ) -> Result<Utterance, TtsError> {
-        let Ok(permit) = Arc::clone(&self.room).try_acquire_owned() else {
-            self.events.rejected(request_id);
-            return Err(TtsError::Overloaded { retry_after: RETRY_AFTER });
-        };
         let watch = Watch::start(self.events.clone(), request_id, asked);
         match stream.await {
-            Ok(speaking) => Ok(Utterance::new(speaking, format, permit, watch)),
+            Ok(speaking) => Ok(Utterance::new(speaking, format, room, watch)),
             Err(error) => {
                 watch.fail();
                 Err(error)

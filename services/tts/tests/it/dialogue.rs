@@ -321,6 +321,77 @@ async fn one_utterance_of_several_is_cancelled() {
     assert!(of("heard_ms") > 0 && of("heard_ms") < of("audio_ms"), "{cancelled}");
 }
 
+/// The client is behind the server's clock, which has it in the next utterance already.
+#[tokio::test]
+async fn what_was_heard_is_of_the_utterance_that_the_client_is_in() {
+    let stage = Stage::new(|_| {}).await;
+    let mut socket = Socket::open(stage.address()).await;
+    socket.send(json!({"type": "config", "mark_ms": 20})).await;
+    let text = "The quick brown fox jumps over the lazy dog. ".repeat(3);
+    for id in ["a", "b"] {
+        socket.send(json!({"id": id, "text": text})).await;
+    }
+    let mut heard = Heard::default();
+    let end = heard.until(&mut socket, &["end"]).await;
+    let mut heard = Heard::default();
+    while heard.until(&mut socket, &["mark"]).await["id"] != "b" {}
+    let played = end["audio_ms"].as_u64().unwrap() - 120;
+    socket.send(json!({"type": "cancel", "played_ms": played})).await;
+    let first = heard.until(&mut socket, &["cancelled"]).await;
+    assert_eq!((&first["id"], &first["heard_ms"]), (&json!("a"), &json!(played)));
+    assert!(text.starts_with(first["heard"].as_str().unwrap()) && first["heard_chars"].as_u64().unwrap() > 100);
+    let (_, second) = socket.event().await;
+    assert_eq!((&second["id"], &second["heard_ms"], &second["heard"]), (&json!("b"), &json!(0), &json!("")));
+}
+
+#[tokio::test]
+async fn a_text_that_grows_too_long_is_heard_up_to_there() {
+    let stage = Stage::new(|settings| {
+        settings.speech.lead_ms = 600_000;
+        settings.speech.max_chars = 60;
+    })
+    .await;
+    let mut socket = Socket::open(stage.address()).await;
+    let text = "One and two and three. Four and five";
+    phrase(&mut socket, text).await;
+    let mut heard = Heard::default();
+    heard.until(&mut socket, &["phrase"]).await;
+    socket.send(json!({"type": "text", "text": "x".repeat(60)})).await;
+    let problem = heard.until(&mut socket, &["problem", "end"]).await;
+    // The sound of its last phrase comes before the problem that is told once.
+    assert_eq!((&problem["code"], &problem["id"]), (&json!("text_too_long"), &json!("story")));
+    assert_eq!(heard.words(), words(text));
+    socket.send(json!({"type": "end"})).await;
+    socket.send(json!({"type": "flush"})).await;
+    assert_eq!(socket.event().await.1["code"], "no_text");
+}
+
+#[tokio::test]
+async fn a_client_that_was_cut_off_can_take_its_conversation_up() {
+    let stage = TestService::with(|settings| {
+        settings.speech.lead_ms = 600_000;
+        settings.speech.client_stall_timeout = 0.3;
+        settings.speech.resume_timeout = 60.0;
+    })
+    .await;
+    let mut socket = Socket::open(stage.address).await;
+    // More than the network holds.
+    let text = "The quick brown fox jumps over the lazy dog near the river. ".repeat(80);
+    for _ in 0..3 {
+        socket.send(json!({"text": text, "format": "pcm_48000"})).await;
+    }
+    let token = socket.event().await.1["resume_token"].as_str().unwrap().to_owned();
+    let parked = async {
+        while stage.metric("tts_active ").await != 0.0 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, parked).await.expect("it is still spoken");
+    let cut_off = async { while let Some(Ok(_)) = socket.0.next().await {} };
+    tokio::time::timeout(DEADLINE, cut_off).await.expect("its connection does not end");
+    assert_eq!(refused(stage.address, &format!("?resume={token}")).await, 101);
+}
+
 /// Sockets that cancel at random, and how often each does.
 const CANCELLING: u64 = 8;
 const CANCELS: u64 = 100;
@@ -432,8 +503,12 @@ async fn silence_noise_and_short_words_do_not_interrupt() {
 async fn the_callers_voice_interrupts_once_it_may() {
     let stage = Stage::new(|_| {}).await;
     let mut socket = Socket::open(stage.address()).await;
-    socket.0.send(sound(8_000, 20)).await.unwrap();
+    for _ in 0..3 {
+        socket.0.send(sound(8_000, 20)).await.unwrap();
+    }
     assert_eq!(socket.event().await.1["code"], "text_message_expected");
+    socket.send(json!({"type": "flush"})).await;
+    assert_eq!(socket.event().await.1["code"], "no_text", "it is told once");
     socket.send(json!({"type": "config", "barge_in": {"holdoff_ms": 0}})).await;
     // In silence there is nothing to interrupt; the caller stops before the answer.
     socket.0.send(sound(8_000, 1_000)).await.unwrap();

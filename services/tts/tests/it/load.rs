@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use evervoice_core::service::serve::Drained;
 use futures_util::{StreamExt, future::join_all};
+use serde_json::json;
 
-use crate::harness::TestService;
+use crate::{harness::TestService, socket::Socket};
 
 const SENTENCE: &str = r#"{"text": "Please turn on the light in the kitchen, and close the door."}"#;
 
@@ -39,6 +40,33 @@ async fn two_hundred_at_once_are_spoken_right_or_refused() {
     assert_eq!(service.speak(SENTENCE).await.status(), 200);
     let health: serde_json::Value = service.get("/health").await.json().await.unwrap();
     assert_eq!(health["parts"]["speech"]["limit"], 8);
+}
+
+#[tokio::test]
+async fn a_dialogue_waits_for_room_and_is_told_when_none_comes() {
+    for (first_audio_timeout, expected) in [(60.0, "start"), (0.2, "problem")] {
+        let service = TestService::with(|settings| {
+            settings.speech.max_utterances = 1;
+            settings.speech.first_audio_timeout = first_audio_timeout;
+        })
+        .await;
+        let mut speaking = Socket::open(service.address).await;
+        speaking.send(serde_json::from_str(&long_text()).unwrap()).await;
+        assert_eq!(speaking.event().await.1["type"], "start");
+        let mut waiting = Socket::open(service.address).await;
+        waiting.send(json!({"text": "Good morning."})).await;
+        if expected == "start" {
+            let early = tokio::time::timeout(Duration::from_millis(100), waiting.next()).await;
+            assert!(early.is_err(), "there is no room yet: {early:?}");
+            speaking.send(json!({"type": "cancel"})).await;
+        }
+        let (_, event) = waiting.event().await;
+        assert_eq!(event["type"], expected, "{event}");
+        if expected == "problem" {
+            assert_eq!(event["code"], "overloaded");
+            assert_eq!(service.metric("tts_rejected_total").await, 1.0);
+        }
+    }
 }
 
 #[tokio::test]

@@ -137,6 +137,30 @@ async fn say(socket: &mut Socket, text: &str, about: &str) -> Ended {
     Ended::Outage
 }
 
+#[tokio::test]
+async fn a_cancel_during_an_outage_tells_once_what_was_heard_of_the_text() {
+    let Stage { emulator, service } = stage(&[WS], with_stock).await;
+    rendered(&service, 4).await;
+    let trigger = Trigger { after_audio_ms: Some(400), delay_ms: Some(0), ..Trigger::default() };
+    emulator.set_faults(Faults::only(Fault::WsReset, trigger));
+    let mut socket = Socket::open(service.address).await;
+    let text = "Seven kind birds fly under quiet morning clouds.";
+    socket.send(json!({"id": "a", "text": text})).await;
+    let came = socket.utterance().await;
+    assert_eq!((&came.start["kind"], &came.last["kind"]), (&json!("speech"), &json!("outage")), "{}", came.last);
+    socket.send(json!({"type": "cancel", "id": "a", "played_ms": 60_000})).await;
+    socket.send(json!({"type": "flush", "id": "nobody"})).await;
+    let mut told = vec![];
+    while told.last().is_none_or(|event: &Value| event["code"] != "no_text") {
+        told.push(socket.event().await.1);
+    }
+    let cancelled: Vec<&Value> = told.iter().filter(|event| event["type"] == "cancelled").collect();
+    let [cancelled] = cancelled[..] else { panic!("{told:?}") };
+    let heard = cancelled["heard"].as_str().unwrap();
+    assert!(!heard.is_empty() && text.starts_with(heard), "{cancelled}");
+    assert_eq!(cancelled["bytes"], came.frames.concat().len());
+}
+
 /// Whatever is broken, the text that nobody can speak does not end like one that was spoken.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_fault_is_heard_as_an_outage_and_never_as_an_end() {

@@ -289,13 +289,45 @@ async fn pieces_go_wrong_visibly() {
     assert_eq!(code(socket.event().await), "text_empty");
     socket.send(json!({"type": "text", "id": "long", "text": "a ".repeat(21)})).await;
     assert_eq!(code(socket.event().await), "text_too_long");
-    socket.send(json!({"type": "text", "id": "long", "text": "for nobody"})).await;
+    for piece in ["for", " nobody"] {
+        socket.send(json!({"type": "text", "id": "long", "text": piece})).await;
+    }
+    assert_eq!(code(socket.event().await), "text_over", "once");
     socket.send(json!({"type": "end", "id": "long"})).await;
     socket.send(json!({"type": "text", "id": "slow", "text": "Without an"})).await;
     assert_eq!(code(socket.event().await), "text_timeout");
     socket.send(json!({"type": "end", "id": "slow"})).await;
-    socket.send(json!({"text": "Still here."})).await;
+    assert_eq!(code(socket.event().await), "no_text");
+    for id in [Value::Null, json!("slow")] {
+        socket.send(json!({"type": "text", "id": id, "text": "Slow"})).await;
+        assert_eq!(code(socket.event().await), "text_timeout");
+        // What comes after it is a new text, also under the same name.
+        socket.send(json!({"type": "text", "id": id, "text": "Still here."})).await;
+        socket.send(json!({"type": "end"})).await;
+        assert_eq!(socket.event().await.1["type"], "start");
+        assert_eq!(socket.event().await.1["type"], "end");
+    }
+}
+
+#[tokio::test]
+async fn pieces_without_a_name_are_over_too_when_their_text_is_cancelled() {
+    let service = TestService::start().await;
+    let mut socket = Socket::open(service.address).await;
+    socket.send(json!({"type": "text", "text": "One. Two"})).await;
     assert_eq!(socket.event().await.1["type"], "start");
+    socket.send(json!({"type": "cancel"})).await;
+    assert_eq!(socket.event().await.1["type"], "cancelled");
+    for piece in [" three.", " Four."] {
+        socket.send(json!({"type": "text", "text": piece})).await;
+    }
+    let (sound, over) = socket.event().await;
+    assert_eq!((sound.len(), &over["code"], &over["id"]), (0, &json!("text_over"), &json!("1")));
+    socket.send(json!({"type": "end"})).await;
+    socket.send(json!({"type": "text", "text": "Five."})).await;
+    socket.send(json!({"type": "end"})).await;
+    let (_, start) = socket.event().await;
+    assert_eq!((&start["type"], &start["id"]), (&json!("start"), &json!("2")));
+    assert_eq!(socket.event().await.1["type"], "end");
 }
 
 #[tokio::test]

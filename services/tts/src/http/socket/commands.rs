@@ -32,6 +32,7 @@ impl Talk {
             Ok(TtsCommand::Cancel { id, played_ms }) => self.cancel(id, played_ms, came),
             Ok(TtsCommand::Filler { id, context, text }) => self.filler(id, context, text.as_deref(), came),
             Ok(TtsCommand::Config(config)) => {
+                self.deaf = false;
                 if let Err(problem) = self.options.apply(config, self.context.speech.limits()) {
                     self.problem(None, &problem);
                 }
@@ -51,6 +52,8 @@ impl Talk {
                     self.stop(None, None, CancelReason::BargeIn, came);
                 }
             }
+            // Once: a microphone has 50 frames a second.
+            None if std::mem::replace(&mut self.deaf, true) => {}
             None => {
                 let what = "a client sends text messages (JSON); binary ones are the caller's sound, once `barge_in` is enabled";
                 self.problem(None, &Problem::bad_request("text_message_expected", what));
@@ -85,6 +88,7 @@ impl Talk {
         match self.options.request(body, self.context.speech.limits()) {
             _ if self.context.lifecycle.is_stopping() => Err(shutting_down()),
             Ok(_) if self.queue.len() >= self.context.settings.speech.socket_queue => {
+                self.context.speech.events().rejected(&self.request_id);
                 Err(TtsError::Overloaded { retry_after: Duration::from_secs(1) }.into())
             }
             checked => checked,
@@ -103,11 +107,14 @@ impl Talk {
             return self.problem(id.as_deref(), &Problem::unprocessable("text_unfinished", what));
         }
         let piece = body.text.clone();
+        let over = self.writing.as_ref().filter(|_| continues).map(|writing| writing.number);
+        if over.is_some_and(|number| self.script(number).is_none()) {
+            return self.for_nobody(id.is_some());
+        }
         if !continues {
-            let named = id.is_some();
             let (number, id) = self.name(id);
             // If there is a problem, its further pieces are for nobody.
-            self.writing = Some(Writing { id: id.clone(), named, number });
+            self.writing = Some(Writing { id: id.clone(), number, stopped: false, told: false });
             // A first piece may be white space; the text as a whole is checked when it ends.
             match self.check(SpeakBody { text: "x".to_owned(), ..body }) {
                 Ok((template, format)) => {
@@ -121,6 +128,19 @@ impl Talk {
             return self.problem(id.as_deref(), &Problem::unprocessable("invalid_field", what));
         }
         self.write(|script| script.push(&piece));
+    }
+
+    /// A piece of a text that is over. Who stopped it by name expects that it is dropped; everybody else is told, once: it may be
+    /// a new text.
+    fn for_nobody(&mut self, is_named: bool) {
+        let Some(writing) = &mut self.writing else { return };
+        if (writing.stopped && is_named) || std::mem::replace(&mut writing.told, true) {
+            return;
+        }
+        let id = writing.id.clone();
+        let what =
+            format!("the text of {id:?} is over, and pieces of it are dropped; send its `end` before the next text");
+        self.problem(Some(&id), &Problem::unprocessable("text_over", what));
     }
 
     /// `flush` and `end`: what has been written is spoken, sentence or not.
@@ -143,12 +163,12 @@ impl Talk {
         let error = match step(script) {
             Ok(()) | Err(TextError::Over) => return,
             Err(TextError::TooLong { chars, limit }) => TtsError::TextTooLong { chars, limit },
-            Err(TextError::Full) => TtsError::Overloaded { retry_after: Duration::from_secs(1) },
+            Err(TextError::Full) => {
+                self.context.speech.events().rejected(&self.request_id);
+                TtsError::Overloaded { retry_after: Duration::from_secs(1) }
+            }
         };
-        let id = script.id.clone();
-        // A text that cannot be spoken whole does not end like one that was.
-        self.discard(number);
-        self.problem(Some(&id), &error.into());
+        self.give_up(number, error.into());
     }
 
     fn cancel(&mut self, id: Option<String>, played_ms: Option<u64>, came: Instant) {

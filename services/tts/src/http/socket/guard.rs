@@ -48,8 +48,10 @@ impl Guard {
                 let (samples, squares) = std::mem::take(&mut self.block);
                 // Root of the mean square, in dB of full scale; silence is −∞.
                 let level = 10.0 * (squares / samples as f64 / (32_768.0 * 32_768.0)).log10();
-                self.block_heard(level >= f64::from(self.settings.min_level_dbfs));
-                interrupts |= can && self.interrupted();
+                let speech = level >= f64::from(self.settings.min_level_dbfs);
+                self.block_heard(speech);
+                // Only who still speaks interrupts: a word that ended before it could is over.
+                interrupts |= can && speech && self.interrupted();
             }
         }
         interrupts
@@ -125,6 +127,13 @@ mod tests {
         let mut guard = guard();
         assert!(!guard.hear(&tone(SPEECH, 1_000), false));
         assert!(guard.hear(&tone(SPEECH, 20), true));
+    }
+
+    #[test]
+    fn silence_after_a_word_that_could_not_interrupt_does_not_either() {
+        let mut guard = guard();
+        assert!(!guard.hear(&tone(SPEECH, 280), false));
+        assert!(!guard.hear(&[0; 6_400], true));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use axum::extract::ws::Message;
 use evervoice_core::{
-    api::{FillerContext, ProblemKind, SpeakBody, TtsCommand, TtsEvent, TtsProblem},
+    api::{FillerContext, ProblemKind, SpeakBody, TtsCommand, TtsEvent, TtsProblem, whole_ms},
     service::{Problem, body},
 };
 use serde::Deserialize;
@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Cancel {
+    #[serde(default, deserialize_with = "whole_ms")]
     played_ms: Option<u64>,
 }
 
@@ -123,6 +124,29 @@ mod tests {
         let written = std::fs::read_to_string(&file).unwrap_or_default();
         let how = "protocol.schema.json is old; RENEW_SCHEMA=1 cargo test -p evervoice-tts the_schema writes it anew";
         assert!(written == schema, "{how}");
+    }
+
+    #[test]
+    fn the_schema_knows_no_other_fields_either() {
+        let schema = evervoice_core::api::tts_schema();
+        let commands = schema["$defs"]["TtsCommand"]["oneOf"].as_array().unwrap();
+        assert_eq!(commands.len(), 7);
+        for command in commands.iter().chain([&schema["$defs"]["Speak"]]) {
+            assert!(command["properties"].is_object() && command["additionalProperties"] == false, "{command}");
+        }
+        assert!(schema["$defs"]["Speak"]["properties"].get("type").is_none());
+    }
+
+    #[test]
+    fn what_was_played_may_have_a_fraction() {
+        for (told, expected) in [("1280", 1280), ("12.9", 12), ("0", 0), ("-0.0", 0), ("1e300", u64::MAX)] {
+            let message = format!(r#"{{"type": "cancel", "played_ms": {told}}}"#);
+            assert_eq!(parse(&message).unwrap(), TtsCommand::Cancel { id: None, played_ms: Some(expected) }, "{told}");
+        }
+        for wrong in ["-1", "-0.5", "\"5\"", "[5]"] {
+            let (_, problem) = parse(&format!(r#"{{"type": "cancel", "played_ms": {wrong}}}"#)).unwrap_err();
+            assert_eq!(problem.code, "invalid_field", "{wrong}");
+        }
     }
 
     #[test]

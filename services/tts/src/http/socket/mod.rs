@@ -98,6 +98,7 @@ pub async fn upgrade(
         return Ok(upgrade.on_upgrade(async move |socket| resume(socket, context, id, &token, query, held).await));
     }
     let place = context.sockets.clone().try_acquire_owned().map_err(|_| {
+        context.speech.events().rejected(&id);
         let what = format!("{} WebSockets are open, all that are allowed", context.settings.speech.max_sockets);
         let full = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", what);
         full.retry_after(Duration::from_secs(1))
@@ -185,8 +186,13 @@ async fn serve(socket: WebSocket, context: Arc<Context>, kept: Kept, held: TaskT
             if talk.can_be_kept() {
                 talk.park();
                 drop(held);
+                let gone = async {
+                    let _ = writer.await;
+                    // With both halves the connection ends: its client learns that it broke, and can take the conversation up.
+                    drop(incoming);
+                };
                 // Both wait for what may never come.
-                tokio::join!(writer, keep(Kept { talk, seat, place }, over(&context))).0.ok();
+                tokio::join!(gone, keep(Kept { talk, seat, place }, over(&context)));
                 return;
             }
             drop((talk, seat, place));
@@ -221,6 +227,8 @@ async fn converse(
             silent_since = Instant::now();
         }
         let mark = talk.mark_due();
+        // Who still listens is not idle.
+        let quiet_since = talk.heard_until().map_or(silent_since, |dry| dry.max(silent_since));
         tokio::select! {
             place = sender.reserve(), if talk.has_message() => match place {
                 Ok(place) => talk.tell_next(place),
@@ -244,7 +252,7 @@ async fn converse(
             () = context.lifecycle.stopping(), if !talk.has_work() => {
                 return End::Close(close_code::AWAY, "the service is shutting down".to_owned());
             }
-            () = sleep_until(silent_since + idle), if !talk.has_work() => {
+            () = sleep_until(quiet_since + idle), if !talk.has_work() => {
                 return End::Close(close_code::NORMAL, "nothing was said for too long".to_owned());
             }
         }

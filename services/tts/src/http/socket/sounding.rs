@@ -50,8 +50,12 @@ pub struct Sounding {
     pub script: Option<Script>,
     /// Why its source broke off: told when all has been sent, instead of `end`.
     pub failed: Option<TtsError>,
-    /// Told instead of `end` after sound that was at hand.
+    /// Told instead of `end`: after sound that was at hand, or a text that had to stop.
     pub problem: Option<Problem>,
+    /// It cannot be spoken whole: nothing more of its text is taken, and it is not spoken again.
+    pub given_up: bool,
+    /// What was heard of the utterance whose place an outage takes: an outage has no words of its own.
+    pub instead_of: Option<Said>,
     /// When a filler was asked for, until its first sound leaves.
     pub asked: Option<Instant>,
     source: Source,
@@ -62,6 +66,14 @@ pub struct Sounding {
     /// Samples that were sent on a connection before.
     before: u64,
     marks: Marks,
+}
+
+/// What there was of an utterance that failed: all of it has been sent, and is heard before what comes in its place.
+#[derive(Default)]
+pub struct Said {
+    heard: String,
+    audio_ms: u64,
+    bytes: u64,
 }
 
 enum Source {
@@ -90,7 +102,7 @@ impl Sounding {
     }
 
     /// A script of which nothing is left to say.
-    pub fn said(script: Script) -> Self {
+    pub fn of_said(script: Script) -> Self {
         let (format, source, before) = (script.format, Source::Over(Ledger::default()), script.said_samples());
         let new = Self::new(script.id.clone(), SoundKind::Speech, format, String::new(), source, before);
         Self { script: Some(script), ..new }
@@ -119,6 +131,8 @@ impl Sounding {
             script: None,
             failed: None,
             problem: None,
+            given_up: false,
+            instead_of: None,
             asked: None,
             source,
             frames: Frames::new(format.audio(), before),
@@ -237,7 +251,7 @@ impl Sounding {
 
     /// Whether something of it is still to be played.
     pub fn is_played(&self, now: Instant) -> bool {
-        self.dry().is_some_and(|dry| dry > now)
+        self.is_played_since(now)
     }
 
     /// When its first sound is played.
@@ -286,8 +300,35 @@ impl Sounding {
         Some(TtsEvent::Mark { id: self.id.clone(), played_ms, chars })
     }
 
+    /// All that there is of it, when all has been sent.
+    pub fn said(&self) -> Said {
+        Said { heard: self.heard(self.sound()), audio_ms: self.ms(self.frames.sent()), bytes: self.bytes() }
+    }
+
+    /// Whether it has been played since `then`, or is still to be.
+    pub fn is_played_since(&self, then: Instant) -> bool {
+        self.dry().is_some_and(|dry| dry > then)
+    }
+
+    /// How far the listener is, in ms of its sound; `None` before its first sound is played.
+    pub fn played_ms(&self, now: Instant) -> Option<u64> {
+        let began = self.first_played.is_some_and(|first| first <= now);
+        began.then(|| self.ms(self.before) + self.clock.played(now).as_millis() as u64)
+    }
+
     /// What has been heard of it when it is stopped now: by the clock, or what the client says that it has played.
     pub fn cancelled(&self, reason: CancelReason, played_ms: Option<u64>, now: Instant) -> TtsEvent {
+        if let Some(Said { heard, audio_ms, bytes }) = &self.instead_of {
+            return TtsEvent::Cancelled {
+                id: self.id.clone(),
+                reason,
+                heard: heard.clone(),
+                heard_chars: heard.chars().count() as u64,
+                heard_ms: *audio_ms,
+                audio_ms: *audio_ms,
+                bytes: *bytes,
+            };
+        }
         let audio_ms = self.ms(self.frames.sent());
         let before = self.ms(self.before);
         let played = match played_ms {
@@ -309,6 +350,9 @@ impl Sounding {
 
     /// The script, to be spoken again on another connection.
     pub fn into_script(self) -> Option<Script> {
+        if self.given_up {
+            return None;
+        }
         let (sent, over) = (self.frames.sent(), matches!(self.source, Source::Over(_)));
         let whole = over && sent == self.frames.made();
         self.script.map(|mut script| {

@@ -1,6 +1,6 @@
 //! A conversation: what is being said, what waits, and what is still to be told. It outlives its connection for a while.
 
-use std::{collections::VecDeque, pin::Pin, sync::Arc, time::Duration};
+use std::{cmp::Ordering, collections::VecDeque, pin::Pin, sync::Arc, time::Duration};
 
 use axum::extract::ws::Message;
 use evervoice_core::{
@@ -17,7 +17,7 @@ use super::{
     options::Options,
     queue::Queue,
     script::Script,
-    sounding::{Next, Sounding},
+    sounding::{Next, Said, Sounding},
 };
 use crate::{http::Context, speech::Utterance};
 
@@ -27,10 +27,16 @@ pub struct Gone;
 /// Messages that may wait to be told before the client's own are left unread.
 const OUTBOX: usize = 64;
 
+/// How far a client may be behind the server's clock when it says what it has played: the network, and its buffer.
+const BEHIND: Duration = Duration::from_secs(2);
+
+/// How far it may seem to be ahead, in ms: it may count a frame as played that it has just begun.
+const AHEAD_MS: u64 = 100;
+
 /// What is said on one connection, or on several one after the other.
 pub struct Talk {
     pub(super) context: Arc<Context>,
-    request_id: String,
+    pub(super) request_id: String,
     token: String,
     /// The client has been told the token.
     told: bool,
@@ -42,6 +48,8 @@ pub struct Talk {
     played: VecDeque<Sounding>,
     pub(super) writing: Option<Writing>,
     outbox: VecDeque<Outgoing>,
+    /// The client has been told that its binary messages mean nothing.
+    pub(super) deaf: bool,
     /// What the last filler said.
     pub(super) last_filler: Option<String>,
     /// Utterances so far, for numbers, and for names of those that the client does not name.
@@ -51,10 +59,12 @@ pub struct Talk {
 /// The text that is being written.
 pub(super) struct Writing {
     pub id: String,
-    /// Whether the client named it.
-    pub named: bool,
     /// Of its script. When there is none any more, what still comes is for nobody.
     pub number: u64,
+    /// It was stopped: what still comes of it is expected to be dropped.
+    pub stopped: bool,
+    /// The client has been told that what it sends is dropped.
+    pub told: bool,
 }
 
 /// Between its request and its first sound, or its turn.
@@ -73,6 +83,8 @@ struct Outgoing {
     message: Message,
     /// Means the same on another connection.
     lasting: bool,
+    /// The utterance whose `end` it is.
+    end_of: Option<String>,
     /// Why and since when the sound was to stop.
     interrupted: Option<(&'static str, Instant)>,
 }
@@ -93,6 +105,7 @@ impl Talk {
             played: VecDeque::new(),
             writing: None,
             outbox: VecDeque::new(),
+            deaf: false,
             last_filler: None,
             count: 0,
         }
@@ -127,12 +140,13 @@ impl Talk {
             event,
             TtsEvent::Start { .. } | TtsEvent::Phrase { .. } | TtsEvent::Mark { .. } | TtsEvent::Provider { .. }
         );
-        self.outbox.push_back(Outgoing { message: event_message(event), lasting, interrupted: None });
+        let end_of = if let TtsEvent::End { id, .. } = event { Some(id.clone()) } else { None };
+        self.outbox.push_back(Outgoing { message: event_message(event), lasting, end_of, interrupted: None });
     }
 
     pub fn problem(&mut self, id: Option<&str>, problem: &Problem) {
         let message = problem_message(id, problem, &self.request_id);
-        self.outbox.push_back(Outgoing { message, lasting: true, interrupted: None });
+        self.outbox.push_back(Outgoing { message, lasting: true, end_of: None, interrupted: None });
     }
 
     /// The next step of what is being said. Can be dropped and called again without losing sound.
@@ -208,10 +222,14 @@ impl Talk {
         match made {
             Ok(utterance) => self.start(Sounding::utterance(utterance, script)),
             // What was left of it was no words.
-            Err(TtsError::EmptyText | TtsError::NothingToSpeak) if script.goes_on() => {
-                self.tell(&Sounding::said(script).end());
+            Err(TtsError::EmptyText) if script.goes_on() => self.tell(&Sounding::of_said(script).end()),
+            Err(error) => {
+                self.forget(script.number, &error);
+                let (id, language, format) =
+                    (script.id.clone(), script.language().map(ToOwned::to_owned), script.format);
+                let said = Sounding::of_said(script).said();
+                self.failed(&id, language.as_deref(), format, error, said);
             }
-            Err(error) => self.failed(&script.id, script.language(), script.format, error),
         }
     }
 
@@ -223,13 +241,13 @@ impl Talk {
     }
 
     /// An utterance has failed. When nobody can speak, what is at hand for that is said.
-    fn failed(&mut self, id: &str, language: Option<&str>, format: OutputFormat, error: TtsError) {
-        let nobody = error.fault() != Fault::Caller && !matches!(error, TtsError::Overloaded { .. });
+    fn failed(&mut self, id: &str, language: Option<&str>, format: OutputFormat, error: TtsError, said: Said) {
+        let nobody = error.fault() != Fault::Caller;
         let problem = error.into();
         let at_hand = nobody.then(|| self.context.speech.stock().outage(language, format)).flatten();
         let Some(pinned) = at_hand else { return self.problem(Some(id), &problem) };
         let mut outage = Sounding::pinned(id.to_owned(), SoundKind::Outage, pinned);
-        outage.problem = Some(problem);
+        (outage.problem, outage.instead_of) = (Some(problem), Some(said));
         self.start(outage);
     }
 
@@ -238,9 +256,12 @@ impl Talk {
         let Some(mut over) = self.present.take() else { return };
         match (over.failed.take(), over.problem.take()) {
             (Some(error), _) => {
-                let script = over.script.take();
-                let language = script.as_ref().and_then(Script::language);
-                self.failed(&over.id, language, over.format, error);
+                over.given_up = true;
+                if let Some(script) = &over.script {
+                    self.forget(script.number, &error);
+                }
+                let language = over.script.as_ref().and_then(Script::language);
+                self.failed(&over.id, language, over.format, error, over.said());
             }
             (None, Some(problem)) => self.problem(Some(&over.id), &problem),
             (None, None) => self.tell(&over.end()),
@@ -248,14 +269,24 @@ impl Talk {
         self.linger(over);
     }
 
-    /// Until it has been played it can still be cancelled.
+    /// Who paused for too long begins anew: what it writes next is not for the text that is over.
+    fn forget(&mut self, number: u64, error: &TtsError) {
+        if matches!(error, TtsError::TextTimeout { .. }) {
+            self.writing.take_if(|writing| writing.number == number);
+        }
+    }
+
+    /// Until its client has played it, it can still be cancelled.
     fn linger(&mut self, mut sounding: Sounding) {
         let now = Instant::now();
         sounding.free();
-        self.played.retain(|played| played.is_played(now));
-        if sounding.is_played(now) {
-            self.played.push_back(sounding);
-        }
+        self.played.push_back(sounding);
+        self.played.retain(|played| played.is_played_since(now.checked_sub(BEHIND).unwrap_or(now)));
+    }
+
+    /// Until when the listener hears what has been sent.
+    pub fn heard_until(&self) -> Option<Instant> {
+        self.present.as_ref().and_then(Sounding::dry).max(self.earlier())
     }
 
     /// Until when the listener hears what was sent before the present utterance.
@@ -293,6 +324,25 @@ impl Talk {
         }
     }
 
+    /// Of which one a client speaks that says that it has played so many ms of it, as a place in [`soundings`](Self::soundings):
+    /// of the newest one that it can have got so far into, if it may be behind the server's clock by [`BEHIND`], else of the
+    /// oldest one that is still played.
+    fn meant(&self, id: Option<&str>, played_ms: u64, now: Instant) -> Option<usize> {
+        let is_speech = |sounding: &Sounding| sounding.instead_of.is_none();
+        let wanted = |sounding: &Sounding| is_speech(sounding) && id.is_none_or(|id| id == sounding.id);
+        let can_be = |sounding: &Sounding| {
+            let behind = |there: u64| {
+                let over = sounding.dry().map_or(Duration::ZERO, |dry| now.saturating_duration_since(dry));
+                Duration::from_millis(there.saturating_sub(played_ms)) + over
+            };
+            let got_to = sounding.played_ms(now).filter(|there| played_ms <= there.saturating_add(AHEAD_MS));
+            got_to.is_some_and(|there| sounding.is_played(now) || behind(there) <= BEHIND)
+        };
+        let newest = self.soundings().enumerate().filter(|(_, it)| wanted(it) && can_be(it)).last();
+        let oldest = || self.soundings().enumerate().find(|(_, it)| wanted(it) && it.is_played(now));
+        newest.or_else(oldest).map(|(place, _)| place)
+    }
+
     /// Stops what is said, what is still played, and what waits under this name, or under all; `false` when there is nothing. It
     /// was asked for at `since`.
     pub(super) fn stop(
@@ -304,24 +354,38 @@ impl Talk {
     ) -> bool {
         let wanted = |candidate: &str| id.is_none_or(|id| id == candidate);
         let now = Instant::now();
-        // What the client has played is of the oldest one.
-        let mut played_ms = played_ms;
+        let meant = played_ms.and_then(|ms| self.meant(id, ms, now));
         let mut skipped = Duration::ZERO;
-        let mut cancelled = Vec::new();
-        let mut keep = |sounding: &mut Sounding| {
+        let mut cancelled: Vec<TtsEvent> = Vec::new();
+        let mut failed = None;
+        let mut place = 0;
+        let mut keep = |sounding: &mut Sounding, is_present: bool| {
+            let order = meant.map(|meant| place.cmp(&meant));
+            place += 1;
             if !wanted(&sounding.id) {
                 sounding.sooner(skipped);
                 return true;
             }
             skipped += sounding.ahead(now);
-            cancelled.push(sounding.cancelled(reason, played_ms.take(), now));
+            let played_ms = match order {
+                Some(Ordering::Equal) => played_ms,
+                // The client has not come to it.
+                Some(Ordering::Greater) => Some(0),
+                Some(Ordering::Less) | None => None,
+            };
+            // An utterance and the outage after it are one, which is told of once.
+            let told = sounding.instead_of.is_some() && failed.as_ref() == Some(&sounding.id);
+            if !told && (is_present || sounding.is_played(now) || order == Some(Ordering::Equal)) {
+                failed = Some(sounding.id.clone()).filter(|_| sounding.given_up);
+                cancelled.push(sounding.cancelled(reason, played_ms, now));
+            }
             false
         };
-        self.played.retain_mut(|played| played.is_played(now) && keep(played));
-        self.present.take_if(|present| !keep(present));
+        self.played.retain_mut(|played| keep(played, false));
+        self.present.take_if(|present| !keep(present, true));
         let beginning = self.beginning.take_if(|beginning| wanted(&beginning.script.id)).map(|it| it.script);
         let silent = beginning.into_iter().chain(self.queue.take(|script| wanted(&script.id)));
-        cancelled.extend(silent.map(|script| Sounding::said(script).cancelled(reason, None, now)));
+        cancelled.extend(silent.map(|script| Sounding::of_said(script).cancelled(reason, None, now)));
         let name = match reason {
             CancelReason::Cancel => "cancel",
             CancelReason::BargeIn => "barge_in",
@@ -329,27 +393,36 @@ impl Talk {
         let (any, mut interrupted) = (!cancelled.is_empty(), Some((name, since)));
         for event in cancelled {
             let message = event_message(&event);
-            self.outbox.push_back(Outgoing { message, lasting: true, interrupted: interrupted.take() });
+            let interrupted = interrupted.take();
+            self.outbox.push_back(Outgoing { message, lasting: true, end_of: None, interrupted });
         }
-        // More of its text may be under way; by its name it is known to be for nobody until its `end`.
-        self.writing.take_if(|writing| wanted(&writing.id) && !writing.named);
+        // More of its text may be under way: it is for nobody until its `end`.
+        if let Some(writing) = self.writing.as_mut().filter(|writing| wanted(&writing.id)) {
+            writing.stopped = true;
+        }
         any
     }
 
-    /// Drops an utterance that its client has been told a problem about.
-    pub(super) fn discard(&mut self, number: u64) {
-        self.queue.take(|script| script.number == number);
-        self.beginning.take_if(|beginning| beginning.script.number == number);
-        let of = |sounding: &mut Sounding| sounding.script.as_ref().is_some_and(|script| script.number == number);
-        if let Some(mut present) = self.present.take_if(of) {
-            present.script = None;
-            self.linger(present);
+    /// A text cannot be spoken whole, and does not end like one that was. If it is being spoken, what came before is heard first.
+    pub(super) fn give_up(&mut self, number: u64, problem: Problem) {
+        if let Some(present) = &mut self.present
+            && let Some(script) = present.script.as_mut().filter(|script| script.number == number)
+        {
+            // Where its writer takes no more, the utterance fails, which is told too.
+            let _ = script.end();
+            (present.given_up, present.problem) = (true, Some(problem));
+            return;
+        }
+        let beginning = self.beginning.take_if(|beginning| beginning.script.number == number).map(|it| it.script);
+        for script in beginning.into_iter().chain(self.queue.take(|script| script.number == number)) {
+            self.problem(Some(&script.id), &problem);
         }
     }
 
     /// The script of this number, wherever it is.
     pub(super) fn script(&mut self, number: u64) -> Option<&mut Script> {
-        let present = self.present.as_mut().and_then(|present| present.script.as_mut());
+        let present = self.present.as_mut().filter(|present| !present.given_up);
+        let present = present.and_then(|present| present.script.as_mut());
         let beginning = self.beginning.as_mut().map(|beginning| &mut beginning.script);
         let mut all = present.into_iter().chain(beginning).chain(self.queue.iter_mut());
         all.find(|script| script.number == number)
@@ -380,6 +453,9 @@ impl Talk {
             _ => self.played.pop_back().filter(|last| last.is_played(Instant::now())),
         };
         if let Some(script) = last.and_then(Sounding::into_script) {
+            // One that was not told comes anew, behind what is said again.
+            let end = self.outbox.iter().rposition(|outgoing| outgoing.end_of.as_ref() == Some(&script.id));
+            end.and_then(|end| self.outbox.remove(end));
             self.queue.push_front(script);
         }
         self.played.clear();
@@ -395,6 +471,6 @@ impl Talk {
         }
         let utterances = self.queue.iter_mut().map(|script| script.resumed()).collect();
         let message = event_message(&TtsEvent::Resumed { utterances });
-        self.outbox.push_front(Outgoing { message, lasting: false, interrupted: None });
+        self.outbox.push_front(Outgoing { message, lasting: false, end_of: None, interrupted: None });
     }
 }
