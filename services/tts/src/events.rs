@@ -137,7 +137,7 @@ impl Events {
         );
         registry.register(
             "tts_provider_first_audio_ms",
-            "A provider asked to its first sound, ms",
+            "A provider asked to its first sound, or until another one had won, ms",
             events.provider_first_audio.clone(),
         );
         registry.register(
