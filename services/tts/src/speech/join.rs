@@ -1,11 +1,16 @@
 //! Two voices one after the other, as if it were one sound: the second as loud as the first, and no click between them.
 
+use std::time::Duration;
+
 use evervoice_core::audio::AudioChunk;
 
 use super::level::{Level, LevelMeter};
 
 /// Sound that is held back for a join, in µs.
 const HELD_US: usize = 8_000;
+
+/// The same, as a time.
+pub const HELD: Duration = Duration::from_micros(HELD_US as u64);
 
 /// How far from its end the first voice may be cut, to end where its wave passes zero, in µs.
 const TAIL_US: usize = 3_000;

@@ -26,6 +26,7 @@ struct Point {
 impl Ledger {
     /// The next sound says this phrase.
     pub fn phrase(&mut self, phrase: &Phrase) {
+        self.phrase_end();
         // What was said before is said when its sound is over.
         self.points.push(Point { sound: self.sound, text: self.text.len(), edge: true });
         self.text.push_str(&phrase.lead);
@@ -34,11 +35,18 @@ impl Ledger {
         self.text.push_str(&phrase.text);
     }
 
-    /// Sound that ends at `text_end` bytes of the phrase, where that is known.
-    pub fn sound(&mut self, sound: Duration, text_end: Option<usize>) {
+    /// Sound that ends `held` before `text_end` bytes of the phrase, where that is known.
+    pub fn sound(&mut self, sound: Duration, text_end: Option<usize>, held: Duration) {
         self.sound += sound;
         if let Some(end) = text_end.map(|end| (self.phrase + end).min(self.text.len())) {
-            self.points.push(Point { sound: self.sound, text: end, edge: false });
+            self.points.push(Point { sound: self.sound + held, text: end, edge: false });
+        }
+    }
+
+    /// All sound of the phrase is there: nothing of it is said later.
+    pub fn phrase_end(&mut self) {
+        for point in self.points.iter_mut().rev().take_while(|point| point.sound > self.sound) {
+            point.sound = self.sound;
         }
     }
 
@@ -89,18 +97,30 @@ mod tests {
         let mut ledger = Ledger::default();
         assert_eq!(ledger.heard(ms(10)), "");
         ledger.phrase(&phrase(" ", "Привет, мир!"));
-        ledger.sound(ms(500), Some("Привет, ".len()));
-        ledger.sound(ms(300), None);
-        ledger.sound(ms(200), Some("Привет, мир!".len()));
+        ledger.sound(ms(500), Some("Привет, ".len()), ms(0));
+        ledger.sound(ms(300), None, ms(0));
+        ledger.sound(ms(200), Some("Привет, мир!".len()), ms(0));
         ledger.phrase(&phrase("| ", "How are you?"));
         assert_eq!(ledger.heard(ms(0)), "");
         assert_eq!(ledger.heard(ms(400)), "");
         assert_eq!(ledger.heard(ms(500)), " Привет,");
         assert_eq!(ledger.heard(ms(999)), " Привет,");
         assert_eq!(ledger.heard(ms(5_000)), " Привет, мир!", "of a phrase without sound nothing was heard");
-        ledger.sound(ms(1_200), Some("How are you?".len()));
+        ledger.sound(ms(1_200), Some("How are you?".len()), ms(0));
         assert_eq!(ledger.heard(ms(1_000 + 400)), " Привет, мир!| How", "evenly between two known places");
         assert_eq!(ledger.heard(ms(1_000 + 1_200)), " Привет, мир!| How are you?");
+    }
+
+    #[test]
+    fn sound_that_is_held_back_has_not_been_heard() {
+        let mut ledger = Ledger::default();
+        ledger.phrase(&phrase("", "one two"));
+        ledger.sound(ms(100), Some("one".len()), ms(16));
+        assert_eq!((ledger.heard(ms(100)), ledger.heard(ms(116))), ("", "one"));
+        ledger.sound(ms(100), Some("one two".len()), ms(16));
+        assert_eq!(ledger.heard(ms(200)), "one");
+        ledger.phrase_end();
+        assert_eq!(ledger.heard(ms(200)), "one two");
     }
 
     #[test]
@@ -108,7 +128,7 @@ mod tests {
         let mut ledger = Ledger::default();
         for text in ["你好。", "今天天气很好。"] {
             ledger.phrase(&phrase("", text));
-            ledger.sound(ms(700), Some(text.len()));
+            ledger.sound(ms(700), Some(text.len()), ms(0));
         }
         assert_eq!(ledger.heard(ms(700)), "你好。");
         assert_eq!(ledger.heard(ms(700 + 300)), "你好。今天天");
@@ -119,9 +139,9 @@ mod tests {
     fn what_is_said_stays_said_though_its_word_goes_on() {
         let mut ledger = Ledger::default();
         ledger.phrase(&phrase("", "a very long wo"));
-        ledger.sound(ms(400), None);
+        ledger.sound(ms(400), None, ms(0));
         ledger.phrase(&phrase("", "rd of it"));
-        ledger.sound(ms(400), None);
+        ledger.sound(ms(400), None, ms(0));
         assert_eq!(ledger.heard(ms(450)), "a very long wo");
     }
 
@@ -129,7 +149,7 @@ mod tests {
     fn where_no_place_is_known_sound_passes_evenly() {
         let mut ledger = Ledger::default();
         ledger.phrase(&phrase("", "one two"));
-        ledger.sound(ms(100), None);
+        ledger.sound(ms(100), None, ms(0));
         assert_eq!(ledger.heard(ms(50)), "one");
         assert_eq!(ledger.heard(ms(100)), "one two");
     }

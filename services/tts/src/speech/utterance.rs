@@ -11,6 +11,7 @@ use futures_util::StreamExt;
 use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 
 use super::{
+    join,
     ledger::Ledger,
     parts::{Part, Phrase, Speaking},
 };
@@ -79,14 +80,18 @@ impl Utterance {
             let bytes = match self.speaking.parts.next().await {
                 Some(Ok(Part::Audio(chunk))) => {
                     let seconds = chunk.samples.len() as f64 / f64::from(self.speaking.sample_rate);
-                    self.ledger.sound(Duration::from_secs_f64(seconds), chunk.text_end);
+                    // It was joined within its phrase, and with the other phrases.
+                    self.ledger.sound(Duration::from_secs_f64(seconds), chunk.text_end, 2 * join::HELD);
                     self.encoder.push(&chunk)
                 }
                 Some(Ok(Part::Phrase(phrase))) => {
                     self.ledger.phrase(&phrase);
                     return Some(Ok(Step::Phrase(phrase)));
                 }
-                Some(Ok(Part::PhraseEnd)) => return Some(Ok(Step::PhraseEnd)),
+                Some(Ok(Part::PhraseEnd)) => {
+                    self.ledger.phrase_end();
+                    return Some(Ok(Step::PhraseEnd));
+                }
                 Some(Ok(Part::Provider { from, to })) => {
                     self.watch.switched = true;
                     return Some(Ok(Step::Provider { from, to }));

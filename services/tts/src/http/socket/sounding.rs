@@ -114,7 +114,7 @@ impl Sounding {
         let mut ledger = Ledger::default();
         ledger.phrase(&Phrase { index: 0, lead: String::new(), text: text.clone(), reason: "end" });
         let samples = sound.len() / format.audio().frame_bytes();
-        ledger.sound(length(samples as u64, format.audio()), Some(text.len()));
+        ledger.sound(length(samples as u64, format.audio()), Some(text.len()), Duration::ZERO);
         let mut new = Self::new(id, kind, format, provider.to_string(), Source::Over(ledger), 0);
         new.frames.note(TtsEvent::Phrase { id: new.id.clone(), index: 0, text, start_ms: 0 });
         new.frames.push(&sound);
