@@ -126,7 +126,6 @@ async fn all_sound_before_a_failure_is_heard() {
     writer.end().unwrap();
     let listened = in_real_time(stream(phrases, &chain(&[&first])).await.unwrap()).await;
     assert_eq!(listened.error.unwrap().code(), "provider_unreachable");
-
     assert_eq!((listened.samples.len(), heard(&listened.samples).as_str()), (3 * 320, "One"));
 }
 
