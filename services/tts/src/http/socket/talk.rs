@@ -1,10 +1,14 @@
 //! A conversation: what is being said, what waits, and what is still to be told. It outlives its connection for a while.
+//!
+//! - `interrupt`: what happens when the caller interrupts
 
-use std::{cmp::Ordering, collections::VecDeque, pin::Pin, sync::Arc, time::Duration};
+mod interrupt;
+
+use std::{collections::VecDeque, pin::Pin, sync::Arc, time::Duration};
 
 use axum::extract::ws::Message;
 use evervoice_core::{
-    api::{CancelReason, SoundKind, TtsEvent},
+    api::{SoundKind, TtsEvent},
     audio::OutputFormat,
     fault::Fault,
     service::Problem,
@@ -20,18 +24,13 @@ use super::{
     sounding::{Next, Said, Sounding},
 };
 use crate::{http::Context, speech::Utterance};
+use interrupt::BEHIND;
 
 /// The client has gone.
 pub struct Gone;
 
 /// Messages that may wait to be told before the client's own are left unread.
 const OUTBOX: usize = 64;
-
-/// How far a client may be behind the server's clock when it says what it has played: the network, and its buffer.
-const BEHIND: Duration = Duration::from_secs(2);
-
-/// How far it may seem to be ahead, in ms: it may count a frame as played that it has just begun.
-const AHEAD_MS: u64 = 100;
 
 /// What is said on one connection, or on several one after the other.
 pub struct Talk {
@@ -304,13 +303,6 @@ impl Talk {
         self.present.is_some() || self.played.iter().any(|played| played.is_played(Instant::now()))
     }
 
-    /// Whether the caller may interrupt now: something is heard that has been heard for long enough.
-    pub(super) fn can_be_interrupted(&self, holdoff: Duration) -> bool {
-        let now = Instant::now();
-        let heard = self.soundings().find(|sounding| sounding.is_played(now));
-        heard.and_then(Sounding::first_played).is_some_and(|first| now >= first + holdoff)
-    }
-
     /// When the next mark is due. While something else is to be told, marks would only pile up.
     pub fn mark_due(&self) -> Option<Instant> {
         let present = self.present.as_ref().filter(|_| self.outbox.is_empty());
@@ -322,85 +314,6 @@ impl Talk {
         if let Some(mark) = self.present.as_mut().and_then(|present| present.mark(Instant::now())) {
             self.tell(&mark);
         }
-    }
-
-    /// Of which one a client speaks that says that it has played so many ms of it, as a place in [`soundings`](Self::soundings):
-    /// of the newest one that it can have got so far into, if it may be behind the server's clock by [`BEHIND`], else of the
-    /// oldest one that is still played.
-    fn meant(&self, id: Option<&str>, played_ms: u64, now: Instant) -> Option<usize> {
-        let is_speech = |sounding: &Sounding| sounding.instead_of.is_none();
-        let wanted = |sounding: &Sounding| is_speech(sounding) && id.is_none_or(|id| id == sounding.id);
-        let can_be = |sounding: &Sounding| {
-            let behind = |there: u64| {
-                let over = sounding.dry().map_or(Duration::ZERO, |dry| now.saturating_duration_since(dry));
-                Duration::from_millis(there.saturating_sub(played_ms)) + over
-            };
-            let got_to = sounding.played_ms(now).filter(|there| played_ms <= there.saturating_add(AHEAD_MS));
-            got_to.is_some_and(|there| sounding.is_played(now) || behind(there) <= BEHIND)
-        };
-        let newest = self.soundings().enumerate().filter(|(_, it)| wanted(it) && can_be(it)).last();
-        let oldest = || self.soundings().enumerate().find(|(_, it)| wanted(it) && it.is_played(now));
-        newest.or_else(oldest).map(|(place, _)| place)
-    }
-
-    /// Stops what is said, what is still played, and what waits under this name, or under all; `false` when there is nothing. It
-    /// was asked for at `since`.
-    pub(super) fn stop(
-        &mut self,
-        id: Option<&str>,
-        played_ms: Option<u64>,
-        reason: CancelReason,
-        since: Instant,
-    ) -> bool {
-        let wanted = |candidate: &str| id.is_none_or(|id| id == candidate);
-        let now = Instant::now();
-        let meant = played_ms.and_then(|ms| self.meant(id, ms, now));
-        let mut skipped = Duration::ZERO;
-        let mut cancelled: Vec<TtsEvent> = Vec::new();
-        let mut failed = None;
-        let mut place = 0;
-        let mut keep = |sounding: &mut Sounding, is_present: bool| {
-            let order = meant.map(|meant| place.cmp(&meant));
-            place += 1;
-            if !wanted(&sounding.id) {
-                sounding.sooner(skipped);
-                return true;
-            }
-            skipped += sounding.ahead(now);
-            let played_ms = match order {
-                Some(Ordering::Equal) => played_ms,
-                // The client has not come to it.
-                Some(Ordering::Greater) => Some(0),
-                Some(Ordering::Less) | None => None,
-            };
-            // An utterance and the outage after it are one, which is told of once.
-            let told = sounding.instead_of.is_some() && failed.as_ref() == Some(&sounding.id);
-            if !told && (is_present || sounding.is_played(now) || order == Some(Ordering::Equal)) {
-                failed = Some(sounding.id.clone()).filter(|_| sounding.given_up);
-                cancelled.push(sounding.cancelled(reason, played_ms, now));
-            }
-            false
-        };
-        self.played.retain_mut(|played| keep(played, false));
-        self.present.take_if(|present| !keep(present, true));
-        let beginning = self.beginning.take_if(|beginning| wanted(&beginning.script.id)).map(|it| it.script);
-        let silent = beginning.into_iter().chain(self.queue.take(|script| wanted(&script.id)));
-        cancelled.extend(silent.map(|script| Sounding::of_said(script).cancelled(reason, None, now)));
-        let name = match reason {
-            CancelReason::Cancel => "cancel",
-            CancelReason::BargeIn => "barge_in",
-        };
-        let (any, mut interrupted) = (!cancelled.is_empty(), Some((name, since)));
-        for event in cancelled {
-            let message = event_message(&event);
-            let interrupted = interrupted.take();
-            self.outbox.push_back(Outgoing { message, lasting: true, end_of: None, interrupted });
-        }
-        // More of its text may be under way: it is for nobody until its `end`.
-        if let Some(writing) = self.writing.as_mut().filter(|writing| wanted(&writing.id)) {
-            writing.stopped = true;
-        }
-        any
     }
 
     /// A text cannot be spoken whole, and does not end like one that was. If it is being spoken, what came before is heard first.
