@@ -94,7 +94,9 @@ async fn speech_by_websocket_through_the_gateway() {
             _ => {}
         }
     }
-    assert_eq!(events, ["start", "end"]);
+    // How many marks come depends on the clock.
+    events.retain(|event| event != "mark");
+    assert_eq!(events, ["start", "phrase", "end"]);
     assert!(sound == expected);
     // The close is answered, not cut.
     socket.close(None).await.unwrap();
@@ -210,7 +212,9 @@ async fn sockets_through_the_gateway_end_whole_when_the_house_stops() {
         }
     }
     assert!(sound == expected);
-    assert!(events[0].contains("\"end\"") && events[1] == "close 1001", "{events:?}");
+    events.retain(|event| !event.contains("\"mark\""));
+    let [phrase, end, close] = &events[..] else { panic!("{events:?}") };
+    assert!(phrase.contains("\"phrase\"") && end.contains("\"end\"") && close == "close 1001", "{events:?}");
     assert!(matches!(idle.next().await, Some(Ok(Message::Close(_)))));
     drop((talking, idle));
     assert_eq!(house.house.ended().await.unwrap(), Drained::Whole);
