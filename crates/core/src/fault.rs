@@ -25,3 +25,17 @@ pub enum Retry {
     /// After this delay.
     After(Duration),
 }
+
+/// An error and what caused it, in one line: only the last cause of a failed connection says that a certificate is unknown.
+pub fn with_sources(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
+}

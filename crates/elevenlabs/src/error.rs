@@ -16,7 +16,7 @@
 use std::{error::Error, time::Duration};
 
 use evervoice_core::{
-    fault::Retry,
+    fault::{Retry, with_sources},
     pool::{Failure, PoolError},
     tts::{ProviderFailure, TtsError},
 };
@@ -30,20 +30,6 @@ mod answer;
 mod verdict;
 
 type Source = Box<dyn Error + Send + Sync>;
-
-/// An error and what caused it, in one line: only the last cause of a failed connection says that a certificate is unknown.
-pub(crate) fn with_sources(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        source = cause.source();
-    }
-    text
-}
 
 /// How long to leave a service alone that is busy and does not say for how long.
 const BUSY: Duration = Duration::from_secs(1);

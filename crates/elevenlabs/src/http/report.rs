@@ -1,11 +1,12 @@
 //! Tells what becomes of a request.
 
+use evervoice_core::fault::with_sources;
 use tokio::time::Instant;
 
 use super::ResponseInfo;
 use crate::{
     api_key::ApiKey,
-    error::{ElevenLabsError, with_sources},
+    error::ElevenLabsError,
     events::{Events, Totals},
 };
 

@@ -1,23 +1,10 @@
 //! What to do about a failure of a provider.
 
-use std::error::Error;
-
-use evervoice_core::tts::{ProviderFailure, TtsError};
+use evervoice_core::{
+    fault::with_sources,
+    tts::{ProviderFailure, TtsError},
+};
 use evervoice_tts::config::ProviderName;
-
-/// An error and what caused it, in one line.
-pub fn with_sources(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        source = cause.source();
-    }
-    text
-}
 
 /// What happened, without the provider's name: it stands beside.
 pub fn tell(error: &TtsError) -> String {

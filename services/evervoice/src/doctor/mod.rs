@@ -137,7 +137,7 @@ async fn recogniser(settings: &AsrSettings) -> (Line, Option<Recognition>) {
         }
         Err(error) => {
             let mend = "set ASR_MODEL_SIZE=builtin, or get the model: evervoice models list";
-            (Line::broken(PART, mending::with_sources(&*error), mend), None)
+            (Line::broken(PART, evervoice_core::fault::with_sources(&*error), mend), None)
         }
     }
 }

@@ -9,7 +9,7 @@ use evervoice_asr::{Recognition, Sound};
 use evervoice_core::{
     asr::{AsrError, RECOGNIZER_SAMPLE_RATE},
     audio::{StreamResampler, chunk::to_i16},
-    fault::Retry,
+    fault::{Retry, with_sources},
     tts::{ProviderFailure, SpeechLimits, SpeechRequest, TtsError, TtsProvider, language_matches},
 };
 use evervoice_models::BUILTIN;
@@ -18,7 +18,7 @@ use futures_util::StreamExt;
 
 use super::{
     level::Level,
-    mending::{mend, tell, with_sources},
+    mending::{mend, tell},
     report::{Heard, Line, State},
     sentences::{self, Sentence},
     words,
