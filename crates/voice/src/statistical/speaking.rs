@@ -146,9 +146,12 @@ mod tests {
             let pieces = chunks(Arc::clone(&voice().shared), text);
             let chunked = pieces.concat();
             assert_eq!(chunked.len(), expected.len(), "{text}");
-            let error = chunked.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-            // Kernels for known and unknown lengths add in another order: 1e-4 is 3 steps of 16 bit.
-            assert!(error < 1e-4, "{text}: chunked and whole differ by {error}");
+            let power = |of: &mut dyn Iterator<Item = f32>| of.map(|sample| f64::from(sample).powi(2)).sum::<f64>();
+            let difference = power(&mut chunked.iter().zip(&expected).map(|(a, b)| a - b));
+            let below = 10.0 * (power(&mut expected.iter().copied()) / difference).log10();
+            // Kernels for known and unknown lengths add in another order, and other processors have other kernels: 93 dB and more lie
+            // between them. A single row of context that is missing leaves 54 dB at best.
+            assert!(below > 80.0, "{text}: the difference of chunked and whole is only {below:.1} dB below the sound");
             assert!(expected.iter().any(|sample| sample.abs() > 0.1), "{text}: silence");
         }
     }
