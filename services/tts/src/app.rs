@@ -9,6 +9,7 @@ use evervoice_core::{
     tts::TtsProvider,
 };
 use evervoice_elevenlabs::{HttpProvider, WebSocketProvider};
+use evervoice_models::{Location, Manifest, locate};
 use evervoice_voice::{LocalVoices, LocalVoicesConfig, VoiceEngine, load_built_in, load_directory};
 
 use crate::{
@@ -134,17 +135,14 @@ fn local_voices(settings: &LocalSettings) -> Result<LocalVoices, BoxError> {
     if settings.built_in {
         voices.push(load_built_in()?);
     }
+    let manifest = Manifest::load(settings.manifest.as_deref())?;
     for voice in &settings.voices {
-        let directory = settings.models_dir.join(voice);
-        if !directory.is_dir() {
-            let missing = format!(
-                "there is no voice in {}; get it with: {}",
-                directory.display(),
-                evervoice_models::command_for(&voice.display().to_string())
-            );
-            return Err(missing.into());
-        }
-        voices.push(load_directory(&directory).map_err(|error| format!("{}: {error}", directory.display()))?);
+        voices.push(match locate(voice, &settings.models_dir, &manifest)? {
+            Location::Builtin => load_built_in()?,
+            Location::Directory(directory) => {
+                load_directory(&directory).map_err(|error| format!("{}: {error}", directory.display()))?
+            }
+        });
     }
     let threads = settings
         .threads

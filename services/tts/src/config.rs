@@ -169,8 +169,11 @@ pub struct LocalSettings {
     pub threads: Option<usize>,
     /// Where `voices` are looked for.
     pub models_dir: PathBuf,
-    /// Voices besides the built-in one: directories in `models_dir`.
-    pub voices: Vec<PathBuf>,
+    /// A list of models in place of `configs/models.yml` as it was compiled in.
+    pub manifest: Option<PathBuf>,
+    /// Voices besides the built-in one, each a name or alias of the list, the name of a directory inside `models_dir`, or a
+    /// path.
+    pub voices: Vec<String>,
     /// Whether the built-in English voice is loaded.
     pub built_in: bool,
     /// Voice of requests that name none; `null` for the first one that can read the text.
@@ -211,6 +214,7 @@ impl Default for TtsSettings {
             local: LocalSettings {
                 threads: None,
                 models_dir: evervoice_models::DEFAULT_MODELS_DIR.into(),
+                manifest: None,
                 voices: Vec::new(),
                 built_in: true,
                 default_voice: None,
@@ -238,6 +242,7 @@ impl Settings for TtsSettings {
         ("TTS_VOICES", "local.voices"),
         ("TTS_DEFAULT_VOICE", "local.default_voice"),
         ("MODELS_DIR", "local.models_dir"),
+        ("MODELS_MANIFEST", "local.manifest"),
         ("LOG_LEVEL", "log.level"),
         ("LOG_DIR", "log.dir"),
     ];

@@ -13,9 +13,19 @@ pub(super) struct Breaker<E: Error + 'static> {
     proven: bool,
 }
 
+/// One failure.
+pub(super) struct BadNews<E: Error + 'static> {
+    pub(super) failure: Failure<E>,
+    pub(super) hopeless: bool,
+    /// How long the far end asked to be left alone.
+    pub(super) retry_after: Option<Duration>,
+}
+
 struct Trouble<E: Error + 'static> {
-    /// In a row.
-    failures: u32,
+    /// Attempts that failed to connect.
+    unconnected: u32,
+    /// Connections that were of no use.
+    useless: u32,
     /// When the last was heard of.
     at: Instant,
     /// No attempt before.
@@ -32,22 +42,31 @@ impl<E: Error + 'static> Breaker<E> {
     }
 
     /// A connection failed whose attempt began at `began`.
-    pub(super) fn failed(&mut self, now: Instant, began: Instant, last: Failure<E>, hopeless: bool, backoff: Backoff) {
+    pub(super) fn failed(&mut self, now: Instant, began: Instant, news: BadNews<E>, backoff: Backoff) {
         self.proven = false;
-        let (failures, known) = match &mut self.trouble {
+        let BadNews { failure: last, hopeless, retry_after } = news;
+        let (mut unconnected, mut useless, known) = match &self.trouble {
             // One cause ends many connections together; what began before the last failure is the same news.
             Some(trouble) if began < trouble.at && (trouble.hopeless || !hopeless) => return,
-            Some(trouble) => (trouble.failures.saturating_add(1), true),
-            None => (1, false),
+            Some(trouble) => (trouble.unconnected, trouble.useless, true),
+            None => (0, 0, false),
         };
-        let delay = match &last {
-            _ if hopeless => backoff.max,
+        match &last {
+            Failure::Connect(_) => unconnected = unconnected.saturating_add(1),
+            Failure::Warm(_) | Failure::Closed(_) => useless = useless.saturating_add(1),
+        }
+        let until = match &last {
+            _ if hopeless => after(now, backoff.useless),
             // The far end may just have restarted: whoever lost a connection may open another one at once, once.
-            Failure::Closed(_) if !known => Duration::ZERO,
-            _ => backoff.delay(failures),
+            Failure::Closed(_) if !known => now,
+            Failure::Connect(_) => {
+                let least = after(now, backoff.delay(1, backoff.max));
+                least.max(after(began, backoff.delay(unconnected, backoff.max)))
+            }
+            Failure::Warm(_) | Failure::Closed(_) => after(now, backoff.delay(useless, backoff.useless)),
         };
-        let until = after(now, delay);
-        self.trouble = Some(Trouble { failures, at: now, until, last, hopeless, probe: until });
+        let until = until.max(after(now, retry_after.unwrap_or_default().min(backoff.useless)));
+        self.trouble = Some(Trouble { unconnected, useless, at: now, until, last, hopeless, probe: until });
     }
 
     /// Real work was done on a connection opened at `opened`.
@@ -100,7 +119,7 @@ impl<E: Error + 'static> Breaker<E> {
         }
         match self.trouble.as_mut().filter(|trouble| trouble.hopeless) {
             Some(trouble) if trouble.probe > now => return Err(PoolError::Hopeless(trouble.last.clone())),
-            Some(trouble) => trouble.probe = after(now, backoff.max),
+            Some(trouble) => trouble.probe = after(now, backoff.useless),
             None => {}
         }
         Ok(())

@@ -1,6 +1,6 @@
 //! What the pool needs of whoever opens connections, and of the connections themselves.
 
-use std::{error::Error, fmt::Debug, hash::Hash, num::NonZeroUsize};
+use std::{error::Error, fmt::Debug, hash::Hash, num::NonZeroUsize, time::Duration};
 
 use async_trait::async_trait;
 
@@ -26,6 +26,11 @@ pub trait Connector: Send + Sync + 'static {
     /// Whether another attempt would fail in the same way before someone changes the settings, as in [`Closed::hopeless`].
     fn hopeless(&self, _error: &Self::Error) -> bool {
         false
+    }
+
+    /// How long the far end asked to be left alone, if it did.
+    fn retry_after(&self, _error: &Self::Error) -> Option<Duration> {
+        None
     }
 }
 

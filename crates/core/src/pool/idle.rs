@@ -12,6 +12,7 @@ use super::{
     Closed, Connection, Connector, Eviction,
     key_pool::KeyPool,
     shared::{Phase, Shared, reached},
+    state::LATE,
 };
 
 /// How long a connection may take to close in order.
@@ -70,16 +71,25 @@ async fn age<C: Connector>(pool: &Shared<C>, keys: &Arc<KeyPool<C>>, id: u64) ->
 
 /// Asks an idle connection for signs of life. Returns when there is none.
 async fn ping<C: Connector>(pool: &Shared<C>, keys: &Arc<KeyPool<C>>, id: u64, connection: &C::Connection) {
+    // Only of one that has answered does silence say that something has changed.
+    let mut answered = false;
     loop {
         sleep(pool.config.ping_interval).await;
         // A connection in use shows its health to its users; full of sound, it may even be slow to answer.
         if !keys.look(|state, _| state.entries.iter().any(|entry| entry.id == id && entry.is_idle())) {
             continue;
         }
+        answered |= connection.proven();
         let asked = Instant::now();
         let reason = match timeout(pool.config.ping_timeout, connection.ping()).await {
             Ok(Ok(())) => {
-                pool.watcher.pinged(&keys.key, asked.elapsed());
+                let took = asked.elapsed();
+                pool.watcher.pinged(&keys.key, took);
+                if took < LATE {
+                    answered = true;
+                } else if std::mem::take(&mut answered) {
+                    pool.watcher.back(&keys.key);
+                }
                 continue;
             }
             Ok(Err(closed)) => closed,
@@ -89,7 +99,10 @@ async fn ping<C: Connector>(pool: &Shared<C>, keys: &Arc<KeyPool<C>>, id: u64, c
             },
         };
         pool.watcher.ping_failed(&keys.key, &reason.reason);
-        return keys.change(|state, now| state.retire(now, id, Eviction::PingFailed, reason));
+        return keys.change(|state, now| {
+            state.unreachable |= answered;
+            state.retire(now, id, Eviction::PingFailed, reason);
+        });
     }
 }
 

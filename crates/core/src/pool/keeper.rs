@@ -10,6 +10,7 @@ use tokio::{
 
 use super::{
     Closed, Connector, Failure, Lease,
+    breaker::BadNews,
     idle::guard,
     key_pool::KeyPool,
     plan::Warm,
@@ -57,6 +58,15 @@ fn begin_warm<C: Connector>(pool: &Arc<Shared<C>>, keys: &Arc<KeyPool<C>>, lease
     pool.runtime.spawn(warming.run(Arc::clone(pool), lease, pool.phase.subscribe()));
 }
 
+fn bad_news<C: Connector>(
+    connector: &C,
+    error: C::Error,
+    failure: fn(Arc<C::Error>) -> Failure<C::Error>,
+) -> BadNews<C::Error> {
+    let (hopeless, retry_after) = (connector.hopeless(&error), connector.retry_after(&error));
+    BadNews { failure: failure(Arc::new(error)), hopeless, retry_after }
+}
+
 /// An attempt to connect; counts itself out however it ends.
 struct Attempt<C: Connector> {
     keys: Arc<KeyPool<C>>,
@@ -79,21 +89,26 @@ impl<C: Connector> Attempt<C> {
             Ok(connection) => Arc::new(connection),
             Err(error) => {
                 pool.watcher.connect_failed(&keys.key, &error);
-                let hopeless = pool.connector.hopeless(&error);
-                let failure = Failure::Connect(Arc::new(error));
+                let news = bad_news(&pool.connector, error, Failure::Connect);
                 return keys.change(|state, now| {
                     state.attempt_over(self.to_warm);
                     state.warming &= !self.to_warm;
-                    state.breaker.failed(now, began, failure, hopeless, pool.config.backoff);
+                    // Whoever refuses for good has been reached.
+                    state.unreachable |= !news.hopeless;
+                    state.breaker.failed(now, began, news, pool.config.backoff);
                 });
             }
         };
-        pool.watcher.connected(&keys.key, began.elapsed());
+        let took = began.elapsed();
+        pool.watcher.connected(&keys.key, took);
         let owner = self.to_warm.then(|| Arc::clone(&keys) as _);
-        let admitted = keys.change(|state, now| {
+        let (admitted, back) = keys.change(|state, now| {
             state.attempt_over(self.to_warm);
-            state.connected(now, Arc::clone(&connection), began, owner)
+            (state.connected(now, Arc::clone(&connection), began, owner), state.is_back(took))
         });
+        if back {
+            pool.watcher.back(&keys.key);
+        }
         match admitted.warm {
             Some(lease) => begin_warm(&pool, &keys, lease),
             None if self.to_warm => keys.change(|state, _| state.warming = false),
@@ -128,19 +143,17 @@ impl<C: Connector> Warming<C> {
             () = reached(&mut phase, Phase::Draining) => return,
             result = timeout(pool.config.warm_timeout, pool.connector.warm(&connection, slot)) => result,
         };
-        let (failure, hopeless) = match result {
+        let news = match result {
             Ok(Ok(())) => return pool.watcher.warmed(&keys.key, began.elapsed()),
-            Ok(Err(error)) => {
-                let hopeless = pool.connector.hopeless(&error);
-                (Failure::Warm(Arc::new(error)), hopeless)
-            }
+            Ok(Err(error)) => bad_news(&pool.connector, error, Failure::Warm),
             Err(_) => {
                 let reason = format!("not warm within {} ms", pool.config.warm_timeout.as_millis());
-                (Failure::Closed(Closed { reason, hopeless: false }), false)
+                let failure = Failure::Closed(Closed { reason, hopeless: false });
+                BadNews { failure, hopeless: false, retry_after: None }
             }
         };
-        pool.watcher.warm_failed(&keys.key, &failure.to_string());
-        keys.change(|state, now| state.not_warmed(now, id, began, failure, hopeless));
+        pool.watcher.warm_failed(&keys.key, &news.failure.to_string());
+        keys.change(|state, now| state.not_warmed(now, id, began, news));
     }
 }
 

@@ -21,10 +21,10 @@
 //! # Failures
 //!
 //! An attempt that fails, and a connection that ends soon or in use and without having been of any use, delay the next
-//! attempt, each time longer, up to a limit; meanwhile requests are refused at once rather than made to wait. Then one
-//! attempt at a time is made, until a connection has been of use, or is idle and has been open for long. Where there is no
-//! hope (a wrong key), connections are no longer kept ready: a request is let through now and then to see whether that has
-//! changed.
+//! attempt, each time longer, up to a limit; the limit is a few seconds as long as nothing connects, and longer when
+//! connections are of no use. Meanwhile requests are refused at once rather than made to wait. Then one attempt at a time is
+//! made, until a connection has been of use, or is idle and has been open for long. Where there is no hope (a wrong key),
+//! connections are no longer kept ready: a request is let through now and then to see whether that has changed.
 //!
 //! # Files
 //! [`Pool`] is the outside. Each key has a `KeyPool`: its `state` (an event changes it, then `settle` draws the consequences),

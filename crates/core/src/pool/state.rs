@@ -1,16 +1,19 @@
 //! What is known about one key, and what each event does to it. No input or output happens here.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use tokio::{sync::oneshot, time::Instant};
 
 use super::{
     Closed, Connection, Connector, Eviction, Failure, KeyStatus, Lease, PoolConfig, PoolError,
-    breaker::Breaker,
+    breaker::{BadNews, Breaker},
     config::after,
     entry::Entry,
     lease::{Owner, Place},
 };
+
+/// A handshake or a pong that takes so long has met an outage which is over now: otherwise it would be much faster.
+pub(super) const LATE: Duration = Duration::from_secs(2);
 
 pub(super) type Reply<C> = Result<Lease<C>, PoolError<<C as Connector>::Error>>;
 
@@ -44,6 +47,10 @@ pub(super) struct State<C: Connector> {
     /// Whether connections are good for one use; not known until there was one.
     pub(super) once: Option<bool>,
     pub(super) breaker: Breaker<C::Error>,
+    /// Since a connection was opened last, the far end could not be reached, or one that had answered did so no more.
+    pub(super) unreachable: bool,
+    /// The last connection took [`LATE`] to open.
+    late: bool,
     pub(super) permanent: bool,
     pub(super) used_at: Instant,
     pub(super) warmed_at: Instant,
@@ -67,6 +74,8 @@ impl<C: Connector> State<C> {
             places: 1,
             once: None,
             breaker: Breaker::new(),
+            unreachable: false,
+            late: false,
             permanent: false,
             used_at: now,
             warmed_at: now,
@@ -103,6 +112,13 @@ impl<C: Connector> State<C> {
     pub(super) fn attempt_over(&mut self, to_warm: bool) {
         self.connecting -= 1;
         self.extra &= !to_warm;
+    }
+
+    /// Whether an attempt that succeeded and took so long says that the far end is back: it could not be reached before, or it
+    /// let this one wait although it is not always late.
+    pub(super) fn is_back(&mut self, took: Duration) -> bool {
+        let was_late = std::mem::replace(&mut self.late, took >= LATE);
+        std::mem::take(&mut self.unreachable) || (self.late && !was_late)
     }
 
     /// An attempt that began at `began` succeeded. With `to_warm`, the connection was opened to be warmed and thrown away.
@@ -180,23 +196,17 @@ impl<C: Connector> State<C> {
         let hopeless = closed.hopeless;
         let early = now < after(entry.opened, self.config.good_after());
         if hopeless || (early || used) && !proven && !expected {
-            self.breaker.failed(now, entry.began, Failure::Closed(closed), hopeless, self.config.backoff);
+            let news = BadNews { failure: Failure::Closed(closed), hopeless, retry_after: None };
+            self.breaker.failed(now, entry.began, news, self.config.backoff);
         }
     }
 
     /// Warming a connection failed; it had begun at `began`.
-    pub(super) fn not_warmed(
-        &mut self,
-        now: Instant,
-        id: u64,
-        began: Instant,
-        failure: Failure<C::Error>,
-        hopeless: bool,
-    ) {
+    pub(super) fn not_warmed(&mut self, now: Instant, id: u64, began: Instant, news: BadNews<C::Error>) {
         if let Some(entry) = self.entries.iter_mut().find(|entry| entry.id == id) {
             entry.leaving = Some(Eviction::Spoiled);
         }
-        self.breaker.failed(now, began, failure, hopeless, self.config.backoff);
+        self.breaker.failed(now, began, news, self.config.backoff);
     }
 
     /// A connection has been idle for a while.

@@ -11,6 +11,10 @@ pub trait PoolWatcher: Send + Sync + 'static {
     fn connected(&self, key: &dyn Debug, took: Duration) {}
     /// It failed.
     fn connect_failed(&self, key: &dyn Debug, error: &dyn Error) {}
+    /// The far end is back: a connection is open after attempts that failed or connections that stopped to answer, or
+    /// something was answered at last. Told once for each time that it was away; one that only takes connections and never
+    /// works has not been away.
+    fn back(&self, key: &dyn Debug) {}
     /// An open connection left the pool; every one that was `connected` does so once.
     fn evicted(&self, key: &dyn Debug, reason: &Eviction) {}
     /// An idle connection gave a sign of life after so long.

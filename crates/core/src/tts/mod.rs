@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use serde::Serialize;
 use serde_json::Value;
+use tokio::time::Instant;
 
 pub use error::{ProviderFailure, TtsError};
 pub use request::{SpeechLimits, SpeechRequest, has_words, speakable};
@@ -47,6 +48,12 @@ pub trait TtsProvider: Send + Sync {
     /// request, as far as it can tell without trying.
     fn rendering(&self, request: &SpeechRequest) -> Option<String> {
         Some(format!("{} {}", self.name(), request.voice().unwrap_or_default()))
+    }
+
+    /// When its connections last began to succeed again after they had failed; `None` when they never failed, or it keeps none.
+    /// Not that it speaks: one that takes every connection and never makes a sound has not recovered with each of them.
+    fn recovered_at(&self) -> Option<Instant> {
+        None
     }
 
     /// What there is to know about its state, by name, for `/health`: never a secret.

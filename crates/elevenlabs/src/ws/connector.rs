@@ -201,6 +201,10 @@ impl Connector for WsConnector {
     fn hopeless(&self, error: &ElevenLabsError) -> bool {
         error.hopeless()
     }
+
+    fn retry_after(&self, error: &ElevenLabsError) -> Option<Duration> {
+        error.told()
+    }
 }
 
 fn flag(on: bool) -> &'static str {

@@ -1,15 +1,21 @@
 //! WebSockets as a provider of speech.
 
-use std::{collections::BTreeMap, fmt::Debug, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fmt::Debug,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use evervoice_core::{
     audio::{AudioChunk, AudioStream},
-    pool::{Backoff, Eviction, KeyStatus, Pool, PoolConfig, PoolWatcher},
+    pool::{Eviction, KeyStatus, Pool, PoolConfig, PoolWatcher},
     tts::{SpeechRequest, TtsError, TtsProvider, VoiceInfo},
 };
 use futures_util::stream;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::{
     connector::{Key, WsConnector},
@@ -33,7 +39,11 @@ const KEY_IDLE: Duration = Duration::from_secs(900);
 #[derive(Clone)]
 pub struct WebSocketProvider {
     line: Arc<Line>,
+    back: Back,
 }
+
+/// When ElevenLabs could be reached again last.
+type Back = Arc<Mutex<Option<Instant>>>;
 
 impl WebSocketProvider {
     /// The name told in `X-Voice-Provider`.
@@ -56,14 +66,15 @@ impl WebSocketProvider {
             // It has a limit of its own, which tells more.
             warm_timeout: seconds(settings.ws_first_audio_timeout_sec + 1.0),
             key_idle: KEY_IDLE,
-            backoff: Backoff::default(),
             acquire_timeout: seconds(settings.ws_connect_timeout_sec),
             ..defaults
         };
         let connector = WsConnector::new(Arc::clone(&settings), events.clone())?;
-        let pool = Pool::start(connector, config, Arc::new(Watcher(events.clone())));
+        let back = Back::default();
+        let watcher = Watcher { events: events.clone(), back: Arc::clone(&back) };
+        let pool = Pool::start(connector, config, Arc::new(watcher));
         let line = Arc::new(Line { settings, pool, events });
-        let provider = Self { line };
+        let provider = Self { line, back };
         if let Ok(casting) = Casting::new(None, None, 1.0, &provider.line.settings) {
             provider.line.pool.keep(provider.key(casting));
         }
@@ -168,6 +179,10 @@ impl TtsProvider for WebSocketProvider {
         Some(format!("{told} auto={auto} schedule={schedule:?} ssml={}", settings.ws_enable_ssml_parsing))
     }
 
+    fn recovered_at(&self) -> Option<Instant> {
+        *self.back.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn details(&self) -> BTreeMap<String, Value> {
         self.tell_level();
         let pool = self.pool_status().into_iter().map(|status| {
@@ -192,26 +207,33 @@ impl TtsProvider for WebSocketProvider {
 }
 
 /// Tells what happens in the pool to log and metrics. Handshakes and pings are told by those who make them.
-struct Watcher(Events);
+struct Watcher {
+    events: Events,
+    back: Back,
+}
 
 impl PoolWatcher for Watcher {
+    fn back(&self, _: &dyn Debug) {
+        *self.back.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
     fn evicted(&self, _: &dyn Debug, reason: &Eviction) {
-        self.0.ws_pool_evicted(reason.label());
+        self.events.ws_pool_evicted(reason.label());
     }
 
     fn ping_failed(&self, _: &dyn Debug, reason: &str) {
-        self.0.ws_keepalive_error(reason);
+        self.events.ws_keepalive_error(reason);
     }
 
     fn warmed(&self, _: &dyn Debug, took: Duration) {
-        self.0.ws_pool_warmed(took);
+        self.events.ws_pool_warmed(took);
     }
 
     fn warm_failed(&self, _: &dyn Debug, reason: &str) {
-        self.0.ws_pool_warm_failed(reason);
+        self.events.ws_pool_warm_failed(reason);
     }
 
     fn acquired(&self, _: &dyn Debug, waited: bool, took: Duration) {
-        self.0.ws_pool_lease(waited, took);
+        self.events.ws_pool_lease(waited, took);
     }
 }

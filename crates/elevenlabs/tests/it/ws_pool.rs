@@ -52,6 +52,27 @@ async fn the_time_to_the_first_sound_counts_from_the_text_not_from_the_handshake
 }
 
 #[tokio::test]
+async fn it_tells_when_it_can_be_reached_again_and_not_that_it_connects() {
+    let gone = Faults { ws_handshake_reset: Some(Trigger::always()), ..Faults::default() };
+    let emulator = emulator_with(|config| config.faults = gone).await;
+    let mut settings = settings(&emulator);
+    settings.ws_first_audio_timeout_sec = 0.2;
+    let provider = provider(settings);
+    until("tried", || provider.pool_status()[0].last_error.is_some()).await;
+    assert_eq!(provider.recovered_at(), None);
+    emulator.set_faults(Faults { ws_silent: Some(Trigger::always()), ..Faults::default() });
+    until("reached", || provider.recovered_at().is_some()).await;
+    let back = provider.recovered_at();
+    let before = upgrades(&emulator);
+    // Silent on a socket that had waited, and on a fresh one.
+    for _ in 0..2 {
+        assert!(speak(&provider, request("Hello.")).await.is_err());
+    }
+    until("another socket", || upgrades(&emulator) > before).await;
+    assert_eq!(provider.recovered_at(), back);
+}
+
+#[tokio::test]
 async fn a_shared_socket_serves_one_utterance_after_the_other() {
     let emulator = emulator().await;
     let mut settings = settings(&emulator);

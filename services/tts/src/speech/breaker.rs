@@ -1,4 +1,6 @@
 //! A circuit breaker: a provider that fails again and again is left alone for a while, so that nobody waits for it.
+//!
+//! One that could not be reached and whose connections succeed again is probed at once, however long the pause was to be.
 
 use std::{sync::Mutex, time::Duration};
 
@@ -56,12 +58,16 @@ struct Inner {
 struct Opened {
     until: Instant,
     probing: bool,
+    /// When the request began whose failure opened it, if a return of the provider after that is news. It is when it could not be
+    /// reached or was silent; a refusal, or the wish to be left alone for a while, is not a matter of connections.
+    returns_after: Option<Instant>,
 }
 
 /// Leave to ask the provider. Dropped without a verdict (the client hung up), it changes nothing.
 pub struct Pass<'a> {
     breaker: &'a Breaker,
     probe: bool,
+    began: Instant,
 }
 
 impl Breaker {
@@ -71,15 +77,28 @@ impl Breaker {
 
     /// Whether the provider may be asked; else how long it will not be, and what it failed at last.
     pub fn pass(&self) -> Result<Pass<'_>, (Duration, ProviderFailure)> {
+        let began = Instant::now();
         let mut inner = self.lock();
         let last = inner.last.unwrap_or(ProviderFailure::Unreachable);
-        let Some(open) = &mut inner.open else { return Ok(Pass { breaker: self, probe: false }) };
-        let left = open.until.saturating_duration_since(Instant::now());
+        let Some(open) = &mut inner.open else { return Ok(Pass { breaker: self, probe: false, began }) };
+        let left = open.until.saturating_duration_since(began);
         if !left.is_zero() || open.probing {
             return Err((left, last));
         }
         open.probing = true;
-        Ok(Pass { breaker: self, probe: true })
+        Ok(Pass { breaker: self, probe: true, began })
+    }
+
+    /// The provider's connections succeed again since `at`. Returns whether that ends a pause: each return does so once, as a
+    /// probe that begins after it and fails is newer.
+    pub fn recovered(&self, at: Instant) -> bool {
+        let (mut inner, now) = (self.lock(), Instant::now());
+        let open =
+            inner.open.as_mut().filter(|open| open.until > now && open.returns_after.is_some_and(|began| at > began));
+        open.is_some_and(|open| {
+            open.until = now;
+            true
+        })
     }
 
     /// An utterance ended whole.
@@ -97,11 +116,11 @@ impl Breaker {
         inner.last = Some(failure);
         // Those that were under way when it opened say nothing new.
         if inner.open.is_none() {
-            self.count(&mut inner, failure, retry, false);
+            self.count(&mut inner, failure, retry, false, Instant::now());
         }
     }
 
-    fn count(&self, inner: &mut Inner, failure: ProviderFailure, retry: Retry, probe: bool) {
+    fn count(&self, inner: &mut Inner, failure: ProviderFailure, retry: Retry, probe: bool, began: Instant) {
         inner.failures += 1;
         inner.last = Some(failure);
         let told = match retry {
@@ -114,7 +133,10 @@ impl Breaker {
             let next = inner.pause.map_or(self.settings.open, |pause| (pause * 2).min(self.settings.longest));
             let pause = told.filter(|_| !enough).unwrap_or(next.max(told.unwrap_or_default()));
             inner.pause = Some(pause);
-            inner.open = Some(Opened { until: Instant::now() + pause, probing: false });
+            // With these two, "come back later" is the word of the provider's own connections, which a return takes back.
+            let of_connections = matches!(failure, ProviderFailure::Unreachable | ProviderFailure::Timeout);
+            let returns_after = of_connections.then_some(began);
+            inner.open = Some(Opened { until: Instant::now() + pause, probing: false, returns_after });
         }
     }
 
@@ -155,7 +177,7 @@ impl Pass<'_> {
         let mut inner = self.breaker.lock();
         // Of those that were let through before it opened, one has opened it.
         if self.probe || inner.open.is_none() {
-            self.breaker.count(&mut inner, failure, retry, self.probe);
+            self.breaker.count(&mut inner, failure, retry, self.probe, self.began);
         }
     }
 }
@@ -176,6 +198,7 @@ mod tests {
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
+    const MS: Duration = Duration::from_millis(1);
 
     fn breaker() -> Breaker {
         Breaker::new(BreakerSettings { failures: 3, open: SECOND, longest: 3 * SECOND })
@@ -250,6 +273,72 @@ mod tests {
         breaker.failed_within(ProviderFailure::Unreachable, Retry::Never);
         breaker.succeeded();
         assert_eq!(breaker.state(), State::HalfOpen);
+    }
+
+    /// Open for the second time, for longer: three failures and a probe.
+    async fn doubled(failure: ProviderFailure) -> Breaker {
+        let breaker = Breaker::new(BreakerSettings { failures: 3, open: SECOND, longest: 100 * SECOND });
+        while breaker.state() == State::Closed {
+            ask(&breaker, failure);
+        }
+        tokio::time::advance(SECOND).await;
+        ask(&breaker, failure);
+        assert_eq!(breaker.state(), State::Open(2 * SECOND));
+        breaker
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_return_is_probed_at_once_and_once() {
+        let breaker = doubled(ProviderFailure::Unreachable).await;
+        assert!(!breaker.recovered(Instant::now() - MS), "that was before the probe");
+        tokio::time::advance(MS).await;
+        let back = Instant::now();
+        assert!(breaker.recovered(back));
+        assert_eq!(breaker.state(), State::HalfOpen);
+        tokio::time::advance(MS).await;
+        let probe = breaker.pass().ok().unwrap();
+        assert!(breaker.pass().is_err(), "one at a time");
+        assert!(!breaker.recovered(back) && breaker.pass().is_err());
+        probe.failed(ProviderFailure::Timeout, Retry::Never);
+        assert_eq!(breaker.state(), State::Open(4 * SECOND), "as after any probe");
+        assert!(!breaker.recovered(back));
+        assert_eq!(breaker.state(), State::Open(4 * SECOND));
+        tokio::time::advance(MS).await;
+        assert!(breaker.recovered(Instant::now()), "a further return");
+        breaker.pass().ok().unwrap().began();
+        assert_eq!(breaker.state(), State::Closed);
+        breaker.succeeded();
+        assert!(!breaker.recovered(Instant::now()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_probe_from_before_the_return_does_not_disprove_it() {
+        let breaker = doubled(ProviderFailure::Unreachable).await;
+        tokio::time::advance(2 * SECOND).await;
+        let probe = breaker.pass().ok().unwrap();
+        tokio::time::advance(MS).await;
+        let back = Instant::now();
+        assert!(!breaker.recovered(back), "half open already");
+        tokio::time::advance(MS).await;
+        probe.failed(ProviderFailure::Timeout, Retry::Fresh);
+        assert_eq!(breaker.state(), State::Open(4 * SECOND));
+        assert!(breaker.recovered(back));
+        assert_eq!(breaker.state(), State::HalfOpen);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_does_not_take_back_what_was_refused() {
+        for failure in [ProviderFailure::Refused, ProviderFailure::Busy, ProviderFailure::Broken] {
+            let breaker = doubled(failure).await;
+            tokio::time::advance(MS).await;
+            assert!(!breaker.recovered(Instant::now()), "{failure:?}");
+        }
+        for (failure, back) in [(ProviderFailure::Busy, false), (ProviderFailure::Unreachable, true)] {
+            let breaker = breaker();
+            breaker.pass().ok().unwrap().failed(failure, Retry::After(2 * SECOND));
+            tokio::time::advance(MS).await;
+            assert_eq!(breaker.recovered(Instant::now()), back, "{failure:?}");
+        }
     }
 
     #[tokio::test(start_paused = true)]

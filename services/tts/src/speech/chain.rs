@@ -154,13 +154,13 @@ impl Chain {
     /// # Errors
     /// [`TtsError::Provider`] when it is left alone for a while.
     pub(super) fn start(&self, link: usize, request: SpeechRequest) -> Result<Started<'_>, TtsError> {
-        let Link { provider, breaker, .. } = &self.links[link];
+        let Link { provider, .. } = &self.links[link];
         let (since, named) = (Instant::now(), request.voice().is_some());
         if provider.is_local() {
             return Ok(Started { link, since, named, sound: provider.speak(request), pass: None });
         }
         let name = provider.name();
-        let pass = breaker.pass().map_err(|(left, failure)| TtsError::Provider {
+        let pass = self.breaker(link).pass().map_err(|(left, failure)| TtsError::Provider {
             provider: name,
             failure,
             retry: Retry::After(left),
@@ -179,6 +179,15 @@ impl Chain {
             })
         });
         Ok(Started { link, since, named, sound, pass: Some(pass) })
+    }
+
+    /// The breaker of a provider, which knows of its last return.
+    fn breaker(&self, at: usize) -> &Breaker {
+        let Link { provider, breaker, .. } = &self.links[at];
+        if provider.recovered_at().is_some_and(|at| breaker.recovered(at)) {
+            self.events.breaker(provider.name(), breaker.state());
+        }
+        breaker
     }
 
     /// Takes note that a provider has made its first sound.
@@ -275,7 +284,7 @@ impl Chain {
 
     /// Each provider for `/health`. One that is left alone makes the service degraded; all of them, down.
     pub fn parts(&self) -> BTreeMap<String, Part> {
-        let states: Vec<State> = self.links.iter().map(|link| link.breaker.state()).collect();
+        let states: Vec<State> = (0..self.links.len()).map(|at| self.breaker(at).state()).collect();
         let down = states.iter().all(|state| matches!(state, State::Open(_)));
         let part = |(link, state): (&Link, &State)| {
             let status = match state {

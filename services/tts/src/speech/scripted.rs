@@ -16,6 +16,7 @@ use evervoice_core::{
     tts::{ProviderFailure, SpeechRequest, TtsError, TtsProvider, VoiceInfo},
 };
 use futures_util::{StreamExt, stream};
+use tokio::time::Instant;
 
 /// Length of a character, in ms.
 pub const TONE_MS: u32 = 20;
@@ -51,6 +52,8 @@ pub struct Scripted {
     acts: Mutex<Vec<Act>>,
     /// Texts it was asked for.
     pub asked: Mutex<Vec<String>>,
+    /// When its connections succeeded again.
+    pub recovered: Mutex<Option<Instant>>,
     /// Requests and streams that it works on.
     active: Arc<AtomicUsize>,
 }
@@ -75,6 +78,7 @@ impl Scripted {
             quieter: 1,
             acts: Mutex::new(acts.iter().rev().copied().collect()),
             asked: Mutex::default(),
+            recovered: Mutex::default(),
             active: Arc::default(),
         }
     }
@@ -177,5 +181,9 @@ impl TtsProvider for Scripted {
 
     fn is_local(&self) -> bool {
         self.local
+    }
+
+    fn recovered_at(&self) -> Option<Instant> {
+        *self.recovered.lock().unwrap()
     }
 }

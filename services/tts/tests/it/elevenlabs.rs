@@ -211,6 +211,39 @@ async fn a_provider_that_fails_again_and_again_is_left_alone_and_comes_back() {
 }
 
 #[tokio::test]
+async fn after_an_outage_nobody_waits_for_the_end_of_a_pause() {
+    let Stage { emulator, service } = stage(&[WS, LOCAL], |settings| {
+        settings.speech.breaker_failures = 1;
+        // As after a long outage.
+        (settings.speech.breaker_open, settings.speech.breaker_longest) = (3600.0, 3600.0);
+        // Nobody is in a hurry.
+        settings.speech.first_audio_budget_ms = None;
+        settings.speech.first_audio_timeout = 15.0;
+        settings.elevenlabs.ws_first_audio_timeout_sec = 10.0;
+    })
+    .await;
+    assert_eq!(heard(&service, TEXT).await.0, "elevenlabs_ws");
+    let at_once = Trigger { after_audio_ms: Some(0), delay_ms: Some(0), ..Trigger::always() };
+    let gone = Faults { ws_handshake_reset: Some(Trigger::always()), ..Faults::only(Fault::WsReset, at_once) };
+    emulator.set_faults(gone);
+    speak(&service, TEXT).await;
+    let part = async || service.get("/health").await.json::<Value>().await.unwrap()["parts"]["elevenlabs_ws"].clone();
+    let left_alone = part().await;
+    assert_eq!(left_alone["breaker"], "open", "{left_alone}");
+    assert!(left_alone["open_ms"].as_u64().unwrap() > 3_000_000, "{left_alone}");
+    assert_eq!(heard(&service, TEXT).await.0, "local");
+    emulator.set_faults(Faults::default());
+    let back = async {
+        while part().await["breaker"] != "half_open" {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, back).await.expect("it does not come back");
+    assert_eq!(heard(&service, TEXT).await, ("elevenlabs_ws".into(), words(TEXT)));
+    assert_eq!(part().await["breaker"], "closed");
+}
+
+#[tokio::test]
 async fn in_the_middle_of_an_utterance_the_next_one_goes_on() {
     let Stage { emulator, service } = stage(&[WS, HTTP], hurried).await;
     for fault in [

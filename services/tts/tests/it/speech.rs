@@ -103,3 +103,22 @@ async fn ops_routes_answer() {
     assert_eq!(service.metric("tts_active").await, 0.0);
     service.lifecycle.stop();
 }
+
+/// A short name of a list of one's own leads to its directory.
+#[tokio::test]
+async fn a_voice_besides_the_built_in_one_speaks() {
+    let place = tempfile::tempdir().unwrap();
+    let entry = "models:\n  - {name: ours, kind: voice, language: en, url: 'https://models.invalid/ours.zip', bytes: 1, \
+                 sha256: null, licence: MIT, source: nowhere}\naliases: {o: ours}\n";
+    std::fs::write(place.path().join("list.yml"), entry).unwrap();
+    let voice = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../voices/en-us-slt").canonicalize().unwrap();
+    std::os::unix::fs::symlink(voice, place.path().join("ours")).unwrap();
+    let service = TestService::with(|settings| {
+        settings.local.built_in = false;
+        settings.local.models_dir = place.path().to_owned();
+        settings.local.manifest = Some(place.path().join("list.yml"));
+        settings.local.voices = vec!["o".to_owned()];
+    })
+    .await;
+    assert!(service.speak(HELLO).await.bytes().await.unwrap().len() > 32_000);
+}

@@ -35,12 +35,15 @@ async fn delays_grow_up_to_a_limit_and_start_again_after_success() {
     pool.keep(KEY);
     sleep(secs(1800)).await;
     let times = far.attempt_times();
-    let delays: Vec<_> = times.windows(2).map(|pair| pair[1] - pair[0] - HANDSHAKE.as_millis()).collect();
+    // From the beginning of one to the beginning of the next, with the shortest delay at least after its end.
+    let delays: Vec<_> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
     for (index, delay) in delays.iter().enumerate() {
-        let least = (200u128 << index.min(20)).min(30_000);
-        assert!((least..=(2 * least).min(60_000) + 2).contains(delay), "{index}: {delays:?}");
+        let least = (200u128 << index.min(20)).min(2_000);
+        let shortest = HANDSHAKE.as_millis() + 200;
+        let range = least.max(shortest)..=(2 * least).min(4_000).max(2 * shortest) + 2;
+        assert!(range.contains(delay), "{index}: {delays:?}");
     }
-    assert!((30..=80).contains(&times.len()), "{}", times.len());
+    assert!((450..=900).contains(&times.len()), "{}", times.len());
     far.refuse(false);
     while status(&pool).ready == 0 {
         wait_ms(100).await;
@@ -112,7 +115,8 @@ async fn a_handshake_is_no_proof_so_a_bad_key_makes_few_attempts() {
         let pool = far.start(PoolConfig {
             ready: 2,
             max_idle,
-            backoff: Backoff { min: Duration::from_millis(200), max: secs(300) },
+            backoff: Backoff { useless: secs(300), ..config().backoff },
+            good_after: secs(300),
             ..config()
         });
         pool.keep(KEY);
@@ -123,6 +127,68 @@ async fn a_handshake_is_no_proof_so_a_bad_key_makes_few_attempts() {
         }
         let error = pool.acquire(&KEY).await.unwrap_err();
         assert!(matches!(&error, PoolError::Backoff { last: Failure::Closed(_), .. }), "{error}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_that_waits_in_vain_is_a_delay_itself() {
+    let far = FarEnd::new(shared(4));
+    far.refuse(true);
+    far.change(|behaviour| behaviour.handshake = secs(10));
+    let pool = far.start(config());
+    pool.keep(KEY);
+    sleep(secs(600)).await;
+    let times = far.attempt_times();
+    assert!(times.windows(2).all(|pair| (10_200..=10_402).contains(&(pair[1] - pair[0]))), "{times:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn connections_of_no_use_count_apart_from_attempts_that_fail() {
+    let far = FarEnd::new(shared(4));
+    far.refuse(true);
+    let pool = far.start(config());
+    pool.keep(KEY);
+    sleep(secs(600)).await;
+    // One that ends at once does not pay for all the attempts before.
+    far.refuse(false);
+    far.change(|behaviour| behaviour.closes = Some((Duration::from_millis(50), closed("bad key, perhaps"))));
+    while far.told("evicted closed") < 1 {
+        wait_ms(10).await;
+    }
+    assert!(status(&pool).backoff.unwrap() <= Duration::from_millis(400));
+    sleep(secs(600)).await;
+    while status(&pool).backoff.is_none() {
+        wait_ms(10).await;
+    }
+    let before = far.attempts();
+    // And an attempt that fails in between does not make such ones more frequent.
+    far.refuse(true);
+    while far.attempts() == before {
+        wait_ms(10).await;
+    }
+    wait_ms(150).await;
+    assert!(status(&pool).backoff.unwrap() <= secs(4));
+    far.refuse(false);
+    let closes = far.told("evicted closed");
+    while far.told("evicted closed") == closes {
+        wait_ms(10).await;
+    }
+    assert!(status(&pool).backoff.unwrap() >= secs(25));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_far_end_that_asks_to_be_left_alone_is() {
+    for (asked, left) in [(20, 20), (1_000, 60)] {
+        let far = FarEnd::new(shared(4));
+        far.change(|behaviour| behaviour.refuses = Some(Refused { retry_after: Some(secs(asked)), ..REFUSED }));
+        let pool = far.start(config());
+        pool.keep(KEY);
+        wait_ms(150).await;
+        far.refuse(true);
+        sleep(secs(left - 1)).await;
+        assert_eq!((far.attempts(), status(&pool).hopeless), (1, false));
+        sleep(secs(2)).await;
+        assert!(far.attempts() >= 2, "within reason");
     }
 }
 
@@ -244,7 +310,7 @@ async fn without_hope_nothing_is_tried_until_a_request_probes() {
 #[tokio::test(start_paused = true)]
 async fn a_refusal_without_hope_counts_as_such() {
     let far = FarEnd::new(shared(4));
-    far.change(|behaviour| behaviour.refuses = Some(Refused { hopeless: true }));
+    far.change(|behaviour| behaviour.refuses = Some(Refused { hopeless: true, ..REFUSED }));
     let pool = far.start(config());
     pool.keep(KEY);
     sleep(secs(600)).await;
@@ -272,7 +338,7 @@ async fn a_quota_used_up_in_the_middle_stops_the_keeper_although_the_connection_
 
 #[tokio::test(start_paused = true)]
 async fn errors_say_what_happened() {
-    let refused = Arc::new(Refused { hopeless: false });
+    let refused = Arc::new(REFUSED);
     let backoff: PoolError<Refused> =
         PoolError::Backoff { after: Duration::from_millis(250), last: Failure::Connect(refused) };
     assert_eq!(backoff.to_string(), "not connecting for another 250 ms: cannot connect: refused");

@@ -1,5 +1,6 @@
 //! The connection pool against a far end in memory. Time is paused: minutes pass in no time.
 
+mod back;
 mod closing;
 mod failures;
 mod idle;
@@ -69,7 +70,10 @@ enum Warms {
 #[error("refused")]
 struct Refused {
     hopeless: bool,
+    retry_after: Option<Duration>,
 }
+
+const REFUSED: Refused = Refused { hopeless: false, retry_after: None };
 
 /// A connection to the far end.
 struct Line {
@@ -123,7 +127,7 @@ impl Connector for FarEnd {
         let _slot = slot;
         match self.behaviour().warms {
             Warms::After(time) => sleep(time).await,
-            Warms::Fails => return Err(Refused { hopeless: false }),
+            Warms::Fails => return Err(REFUSED),
             Warms::Hangs => std::future::pending().await,
         }
         connection.0.proven.store(true, Ordering::SeqCst);
@@ -132,6 +136,10 @@ impl Connector for FarEnd {
 
     fn hopeless(&self, error: &Refused) -> bool {
         error.hopeless
+    }
+
+    fn retry_after(&self, error: &Refused) -> Option<Duration> {
+        error.retry_after
     }
 }
 
@@ -228,7 +236,7 @@ impl FarEnd {
     }
 
     fn refuse(&self, refuses: bool) {
-        self.change(|behaviour| behaviour.refuses = refuses.then_some(Refused { hopeless: false }));
+        self.change(|behaviour| behaviour.refuses = refuses.then_some(REFUSED));
     }
 
     fn attempts(&self) -> usize {
@@ -270,6 +278,9 @@ impl PoolWatcher for FarEnd {
     fn connect_failed(&self, _key: &dyn Debug, error: &dyn Error) {
         self.tell(format!("connect_failed {error}"));
     }
+    fn back(&self, _key: &dyn Debug) {
+        self.tell("back".into());
+    }
     fn evicted(&self, _key: &dyn Debug, reason: &Eviction) {
         self.tell(format!("evicted {}", reason.label()));
     }
@@ -300,7 +311,8 @@ fn config() -> PoolConfig {
         rewarm_after_idle: None,
         warm_timeout: secs(10),
         key_idle: secs(600),
-        backoff: Backoff { min: Duration::from_millis(200), max: secs(60) },
+        backoff: Backoff { min: Duration::from_millis(200), ..Backoff::default() },
+        good_after: secs(60),
         storm_limit: 8,
         acquire_timeout: secs(10),
         max_waiting: 1000,
@@ -308,7 +320,7 @@ fn config() -> PoolConfig {
     }
 }
 
-/// As for a far end that closes idle connections after 20 s: none lives as long as the longest delay.
+/// As for a far end that closes idle connections after 20 s: none lives as long as one must to be good.
 fn short_lived() -> PoolConfig {
     let backoff = Backoff::default();
     PoolConfig { ready: 2, max_idle: secs(15), rewarm_after_idle: Some(secs(600)), backoff, ..config() }

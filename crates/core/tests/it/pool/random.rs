@@ -75,7 +75,8 @@ async fn run(seed: u64, capacity: Capacity, operations: usize) {
         rewarm_after_idle: rng.bool().then(|| secs(20)),
         max_idle: secs(30),
         ping_interval: secs(3),
-        backoff: Backoff { min: Duration::from_millis(50), max: secs(5) },
+        backoff: Backoff { min: Duration::from_millis(50), max: secs(4), useless: secs(5) },
+        good_after: secs(5),
         ..config()
     };
     let pool = far.start(config);
@@ -169,8 +170,9 @@ async fn on_several_threads_nothing_locks_up_or_leaks() {
         behaviour.handshake = Duration::from_millis(1);
         behaviour.closes = Some((Duration::from_millis(40), closed("random")));
     });
-    let backoff = Backoff { min: Duration::from_millis(10), max: Duration::from_millis(10) };
-    let pool = far.start(PoolConfig { ready: 2, max: 12, backoff, max_waiting: 10_000, ..config() });
+    let soon = Duration::from_millis(10);
+    let backoff = Backoff { min: soon, max: soon, useless: soon };
+    let pool = far.start(PoolConfig { ready: 2, max: 12, backoff, good_after: soon, max_waiting: 10_000, ..config() });
     let users = Users::default();
     let requests = (0..4000).map(|number| {
         let (pool, users) = (pool.clone(), Arc::clone(&users));

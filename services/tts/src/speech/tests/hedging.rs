@@ -141,3 +141,32 @@ async fn the_time_of_one_that_loses_is_seen() {
     assert_eq!(first_sound(&chain, None).await.0.provider, "second");
     assert_eq!(metric(&registry, "tts_provider_first_audio_ms_sum{provider=\"first\"}"), 500.0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn one_whose_connections_succeed_again_is_asked_at_once() {
+    let (first, second) = (provider("first", &[Act::Hang; 3]), provider("second", &[]));
+    let providers = [&first, &second].map(|provider| Arc::clone(provider) as Arc<dyn TtsProvider>);
+    let breaker = BreakerSettings { failures: 2, open: 60 * SECOND, longest: 600 * SECOND };
+    let settings =
+        ChainSettings { breaker, first_audio_timeout: SECOND, first_audio_budget: Some(BUDGET), stall: 700 * MS };
+    let mut registry = Registry::default();
+    let chain = Arc::new(Chain::new(providers.into(), settings, Events::register(&mut registry)));
+    let breaker = || chain.parts()["first"].detail["breaker"].clone();
+    for wait in [BUDGET, BUDGET, Duration::ZERO] {
+        assert_eq!(first_sound(&chain, None).await.1, wait);
+    }
+    assert_eq!(breaker(), "open");
+    tokio::time::advance(MS).await;
+    let come_back = || *first.recovered.lock().unwrap() = Some(tokio::time::Instant::now());
+    come_back();
+    assert_eq!((breaker(), metric(&registry, "tts_breaker{provider=\"first\"}")), ("half_open".into(), 0.5));
+    tokio::time::advance(MS).await;
+    // It is still silent: that costs one request its patience, and not every one.
+    for wait in [BUDGET, Duration::ZERO] {
+        assert_eq!(first_sound(&chain, None).await.1, wait);
+    }
+    assert_eq!((breaker(), asked(&first)), ("open".into(), 3));
+    come_back();
+    let (speaking, after) = first_sound(&chain, None).await;
+    assert_eq!((speaking.provider, after), ("first", Duration::ZERO));
+}
