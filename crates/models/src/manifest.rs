@@ -112,6 +112,11 @@ impl fmt::Display for UnknownModel {
 }
 
 impl Manifest {
+    /// The list in `file`, or without one the list that is compiled in.
+    pub fn load(file: Option<&Path>) -> Result<Self, ManifestError> {
+        file.map_or_else(Self::built_in, Self::read)
+    }
+
     /// The list that is compiled in (`configs/models.yml`).
     pub fn built_in() -> Result<Self, ManifestError> {
         Self::parse(BUILT_IN)
@@ -198,7 +203,7 @@ impl Model {
 }
 
 /// Whether `name` can stand as one directory or file name anywhere: no separator, not hidden, not `..`.
-pub(crate) fn is_plain_name(name: &str) -> bool {
+fn is_plain_name(name: &str) -> bool {
     !name.is_empty()
         && !name.starts_with('.')
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))

@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::manifest::{Manifest, UnknownModel, is_plain_name};
+use crate::manifest::{Manifest, UnknownModel};
 use crate::{command_for, manifest};
 
 /// The name of the model that comes with the program and is never downloaded.
@@ -50,13 +50,13 @@ pub enum ResolveError {
 
 /// Where the model that a configuration calls `wanted` lies.
 ///
-/// A value with a path separator is a path, used as it stands. Anything else is [`BUILTIN`], a name or alias of
-/// `manifest`, or the name of a directory inside `models_dir`.
+/// A value with a path separator, or with a dot in front, is a path, used as it stands. Anything else is [`BUILTIN`], a
+/// name or alias of `manifest`, or the name of a directory inside `models_dir`.
 pub fn locate(wanted: &str, models_dir: &Path, manifest: &manifest::Manifest) -> Result<Location, ResolveError> {
     if wanted == BUILTIN {
         return Ok(Location::Builtin);
     }
-    if !is_plain_name(wanted) {
+    if wanted.is_empty() || wanted.starts_with('.') || wanted.contains('/') {
         let path = PathBuf::from(wanted);
         return if path.is_dir() { Ok(Location::Directory(path)) } else { Err(ResolveError::NoDirectory(path)) };
     }
@@ -112,6 +112,9 @@ mod tests {
         std::fs::create_dir(&own).unwrap();
         assert_eq!(locate_in("our-own", models.path()).unwrap(), Location::Directory(own));
         assert!(matches!(locate_in("our-owm", models.path()), Err(ResolveError::Unknown { .. })));
+        let own = models.path().join("наша модель");
+        std::fs::create_dir(&own).unwrap();
+        assert_eq!(locate_in("наша модель", models.path()).unwrap(), Location::Directory(own));
     }
 
     #[test]
@@ -119,6 +122,10 @@ mod tests {
         let models = tempfile::tempdir().unwrap();
         let path = models.path().to_str().unwrap();
         assert_eq!(locate_in(path, Path::new("unused")).unwrap(), Location::Directory(models.path().to_owned()));
-        assert!(matches!(locate_in("../no-such-model", models.path()), Err(ResolveError::NoDirectory(_))));
+        for nowhere in ["../no-such-model", "./", "a/b", ".hidden", ""] {
+            let found = locate_in(nowhere, models.path());
+            // The working directory is there, and is what `./` says.
+            assert_eq!(matches!(found, Err(ResolveError::NoDirectory(_))), nowhere != "./", "{nowhere:?}: {found:?}");
+        }
     }
 }

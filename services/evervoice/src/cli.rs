@@ -47,8 +47,7 @@ enum Command {
 pub fn main() -> ExitCode {
     let Cli { config_dir, command } = Cli::parse();
     if let Some(Command::Models(command)) = command {
-        let done = cli::block_on(async { models::run(command).await.map_err(Into::into) });
-        return done.map_or_else(|error| cli::fail("evervoice", &error, 1), |()| ExitCode::SUCCESS);
+        return models::main(command, config_dir);
     }
     if let Some(Command::Doctor(options)) = &command {
         return doctor::main(options, &config_dir);

@@ -8,7 +8,7 @@ use std::{
 use evervoice_asr::{Asr, AsrSettings};
 use evervoice_core::{
     config::{ConfigError, Environment, Settings, load},
-    service::{BoxError, Lifecycle, Running, Service, serve::Drained, shell::start},
+    service::{BoxError, Lifecycle, Running, Service, cli::may_be_there, serve::Drained, shell::start},
 };
 use evervoice_gateway::{Gateway, GatewaySettings};
 use evervoice_tts::{Tts, TtsSettings};
@@ -41,13 +41,14 @@ impl HouseSettings {
     }
 }
 
-fn read<S: Service>(
+/// The settings of one service, and what is wrong with them.
+pub(crate) fn read<S: Service>(
     directory: &Path,
     environment: &Environment,
     mistakes: &mut Vec<evervoice_core::config::Mistake>,
 ) -> S::Settings {
     let file = directory.join(Path::new(S::CONFIG_FILE).file_name().unwrap_or_default());
-    load::<S::Settings>(file.exists().then_some(file.as_path()), environment).unwrap_or_else(|error| {
+    load::<S::Settings>(may_be_there(&file).then_some(file.as_path()), environment).unwrap_or_else(|error| {
         // A variable that several services read is wrong once, not three times.
         for mut mistake in error.mistakes {
             let is_variable = S::Settings::VARIABLES.iter().any(|(variable, _)| *variable == mistake.place);

@@ -3,10 +3,11 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use evervoice_models::{ManifestError, UnknownModel};
+use evervoice_core::config::ConfigError;
+use evervoice_models::{Kind, ManifestError, ResolveError, UnknownModel};
 use indicatif::BinaryBytes;
 
-use super::archive::ArchiveError;
+use super::{archive::ArchiveError, install::parts_of};
 
 /// Why a model could not be listed, pulled or verified.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +18,25 @@ pub enum ModelsError {
     /// The list has no model of that name.
     #[error(transparent)]
     Unknown(#[from] UnknownModel),
+    /// The settings cannot be used.
+    #[error(transparent)]
+    Settings(#[from] ConfigError),
+    /// The settings name something that is neither there nor in the list.
+    #[error(transparent)]
+    Resolve(#[from] ResolveError),
+    /// The settings name a model where one of another kind belongs.
+    #[error("{name} is a {is}, and a {wanted} is needed")]
+    WrongKind {
+        /// The name in the list.
+        name: String,
+        /// What it is.
+        is: Kind,
+        /// What is needed.
+        wanted: Kind,
+    },
+    /// Some of the models that the settings name cannot be had; each with the key that names it.
+    #[error("{} of the models in the settings cannot be had:{}", .0.len(), lines(.0))]
+    Configured(Vec<(&'static str, ModelsError)>),
     /// No checksum is known, and the caller did not accept that.
     #[error(
         "{name}: no published SHA-256 of this model is known, so a damaged or exchanged file could not be told from \
@@ -87,10 +107,12 @@ pub enum ModelsError {
         source: ArchiveError,
     },
     /// The archive holds something else than a model of its kind.
-    #[error("{origin} holds no Vosk model: neither am/final.mdl nor final.mdl is in it")]
+    #[error("{origin} holds no {kind}: there is no {} in it", parts_of(*kind).join(" and no "))]
     NotAModel {
         /// The address or path that the archive came from.
         origin: String,
+        /// What it should hold.
+        kind: Kind,
     },
     /// The disk is too full.
     #[error(
@@ -128,9 +150,18 @@ pub enum ModelsError {
 }
 
 impl ModelsError {
+    /// The exit code of a process that ends with this error, as in `evervoice_core::service::cli`.
+    pub fn exit_code(&self) -> u8 {
+        if matches!(self, ModelsError::Settings(_)) { 2 } else { 1 }
+    }
+
     /// A function that wraps what the system said about `path`.
     pub(super) fn file(path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| ModelsError::File { path, source }
     }
+}
+
+fn lines(failures: &[(&str, ModelsError)]) -> String {
+    failures.iter().map(|(place, error)| format!("\n  {place}: {error}")).collect()
 }

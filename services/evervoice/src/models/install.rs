@@ -53,13 +53,7 @@ enum Origin {
 impl Pull {
     /// Installs `model` unless it is installed, and gives its directory.
     pub async fn pull(&self, model: &Model, progress: &Progress) -> Result<PathBuf, ModelsError> {
-        if model.sha256.is_none() && !self.accept_unverified {
-            return Err(ModelsError::Unverified {
-                name: model.name.clone(),
-                source_note: model.source.clone(),
-                command: command_for(&model.name),
-            });
-        }
+        need_sum(model, self.accept_unverified)?;
         fs::create_dir_all(&self.models_dir).map_err(ModelsError::file(&self.models_dir))?;
         let _lock = self.lock(&model.name, progress).await?;
         let directory = self.models_dir.join(&model.name);
@@ -160,9 +154,8 @@ impl Pull {
         clear(&fresh)?;
         fs::create_dir(&fresh).map_err(ModelsError::file(&fresh))?;
         let placed = archive.unpack(&fresh).map_err(broken).and_then(|files| {
-            let is_model = ["am/final.mdl", "final.mdl"].iter().any(|path| fresh.join(path).is_file());
-            if model.kind == Kind::Recognizer && !is_model {
-                return Err(ModelsError::NotAModel { origin: origin.to_owned() });
+            if !parts_of(model.kind).iter().any(|path| fresh.join(path).is_file()) {
+                return Err(ModelsError::NotAModel { origin: origin.to_owned(), kind: model.kind });
             }
             let marker = Marker { model: model.clone(), archive_sha256, verified: model.sha256.is_some(), files };
             write_marker(&fresh.join(MARKER), &marker)?;
@@ -220,6 +213,26 @@ fn checked_sum(model: &Model, mut file: &File, origin: &str, consequence: &'stat
             Err(ModelsError::Checksum { origin: origin.to_owned(), expected: expected.clone(), found, consequence })
         }
         _ => Ok(found),
+    }
+}
+
+/// Refuses a model without a published sum, unless that is accepted.
+pub(super) fn need_sum(model: &Model, accept_unverified: bool) -> Result<(), ModelsError> {
+    if model.sha256.is_some() || accept_unverified {
+        return Ok(());
+    }
+    Err(ModelsError::Unverified {
+        name: model.name.clone(),
+        source_note: model.source.clone(),
+        command: command_for(&model.name),
+    })
+}
+
+/// The files one of which makes a directory a model of this kind.
+pub(super) fn parts_of(kind: Kind) -> &'static [&'static str] {
+    match kind {
+        Kind::Recognizer => &["am/final.mdl", "final.mdl"],
+        Kind::Voice => &["voice.json"],
     }
 }
 

@@ -10,7 +10,8 @@ use std::{
 
 use serde_json::Value;
 
-fn evervoice(directory: &Path) -> Command {
+/// The program, in a directory.
+pub fn evervoice(directory: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_evervoice"));
     // Nothing of the machine's own settings.
     command.current_dir(directory).env_clear().envs(std::env::vars().filter(|(name, _)| name == "PATH"));
@@ -20,6 +21,13 @@ fn evervoice(directory: &Path) -> Command {
 /// Runs the program to its end.
 pub fn run(directory: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
     evervoice(directory).args(arguments).envs(variables.iter().copied()).output().unwrap()
+}
+
+/// Sends SIGTERM.
+pub fn terminate(child: &Child) {
+    // The shell's own `kill`: a small machine may not have the program.
+    let sent = Command::new("sh").args(["-c", &format!("kill {}", child.id())]).status();
+    assert!(sent.unwrap().success());
 }
 
 /// A running program, ended with the test.
@@ -81,9 +89,7 @@ fn four_slow_streams_end_whole_after_sigterm_and_the_exit_code_is_0() {
         stream.read_exact(first).unwrap();
         assert!(first.starts_with(b"HTTP/1.1 200 OK"));
     }
-    // The shell's own `kill`: a small machine may not have the program.
-    let sent = Command::new("sh").args(["-c", &format!("kill {}", process.child.id())]).status();
-    assert!(sent.unwrap().success());
+    terminate(&process.child);
     // The drain waits for readers.
     std::thread::sleep(Duration::from_millis(300));
     for (mut stream, first) in streams.into_iter().zip(firsts) {

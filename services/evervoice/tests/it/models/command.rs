@@ -2,6 +2,7 @@
 
 use clap::Parser;
 use evervoice::models::{Command, ModelsError, run};
+use evervoice_core::config::Environment;
 
 use super::{entry, model_zip, pull, silent};
 
@@ -13,7 +14,8 @@ struct Line {
 
 async fn evervoice_models(arguments: &[&str]) -> Result<(), ModelsError> {
     let line = std::iter::once("models").chain(arguments.iter().copied());
-    run(Line::try_parse_from(line).unwrap().command).await
+    // No settings, and no variables but those of the command line.
+    run(Line::try_parse_from(line).unwrap().command, "nowhere".as_ref(), &Environment::default()).await
 }
 
 #[tokio::test]
@@ -30,13 +32,7 @@ async fn a_list_of_ones_own_and_a_mirror_install_under_a_short_name() {
     let path = |name: &str| place.path().join(name).to_str().unwrap().to_owned();
     let archive = model_zip();
     let model = entry("https://models.invalid", &archive);
-    let list = format!(
-        "models:\n  - name: tiny\n    kind: recognizer\n    language: en-US\n    url: {}\n    bytes: {}\n    \
-         sha256: {}\n    licence: MIT\n    source: test\naliases:\n  t: tiny\n",
-        model.url,
-        model.bytes,
-        super::sum(&archive)
-    );
+    let list = format!("models:\n{}aliases:\n  t: tiny\n", super::listed(&model));
     std::fs::write(path("list.yml"), list).unwrap();
     std::fs::write(path("tiny.zip"), &archive).unwrap();
     let (list, models, mirror) = (path("list.yml"), path("models"), path("."));

@@ -2,6 +2,7 @@
 
 mod archives;
 mod command;
+mod configured;
 mod http;
 mod mirror;
 mod server;
@@ -62,6 +63,16 @@ pub fn entry(base: &str, archive: &[u8]) -> Model {
         source: "made by this test".into(),
         note: String::new(),
     }
+}
+
+/// The lines of an entry in a list.
+pub fn listed(model: &Model) -> String {
+    let Model { name, kind, language, url, bytes, sha256, licence, source, .. } = model;
+    let sha256 = sha256.as_deref().unwrap_or("null");
+    format!(
+        "  - name: {name}\n    kind: {kind}\n    language: {language}\n    url: {url}\n    bytes: {bytes}\n    \
+         sha256: {sha256}\n    licence: {licence}\n    source: {source}\n"
+    )
 }
 
 /// SHA-256 in hex.
