@@ -1,17 +1,37 @@
 //! The emulator as a process: prints one line of JSON with its addresses when it listens.
 
+mod healthcheck;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{Args, Parser, Subcommand};
 use elevenlabs_emulator::{Config, Emulator, Faults, StartError};
 
 /// A pretend ElevenLabs. Controls: GET log and state, GET and PUT faults, POST reset, decode and advance, under
 /// /__emulator/.
 #[derive(Debug, Parser)]
-#[command(version)]
+#[command(version, args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    options: Options,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Ask a running emulator for its state; exit code 0 if it answers within 3 s
+    Healthcheck {
+        /// Where it serves plain HTTP
+        #[arg(long, value_name = "ADDR")]
+        listen: SocketAddr,
+    },
+}
+
+#[derive(Debug, Args)]
 struct Options {
     /// Where plain HTTP and WebSocket are served; port 0: any
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
@@ -86,11 +106,20 @@ enum Failure {
     Certificate { path: PathBuf, source: std::io::Error },
     #[error("cannot wait for signals")]
     Signals(#[source] std::io::Error),
+    #[error("{0} does not answer as an emulator does")]
+    Unhealthy(SocketAddr, #[source] std::io::Error),
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match run(Options::parse()).await {
+    let Cli { command, options } = Cli::parse();
+    let done = match command {
+        Some(Command::Healthcheck { listen }) => {
+            healthcheck::ask(listen).await.map_err(|error| Failure::Unhealthy(listen, error))
+        }
+        None => run(options).await,
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             let mut reasons = failure.to_string();

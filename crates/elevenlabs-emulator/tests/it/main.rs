@@ -5,6 +5,7 @@ mod http;
 mod http_faults;
 mod multi;
 mod network;
+mod process;
 mod recorded;
 mod single;
 mod support;
