@@ -31,6 +31,8 @@ pub struct ModelSettings {
     pub name: String,
     /// Directory with the installed models.
     pub dir: PathBuf,
+    /// A list of models in place of `configs/models.yml` as it was compiled in.
+    pub manifest: Option<PathBuf>,
     /// Language of a model that is not in the list, as a BCP 47 tag; `null` takes the list's, else `en`.
     pub language: Option<String>,
 }
@@ -71,6 +73,7 @@ impl Default for AsrSettings {
             model: ModelSettings {
                 name: evervoice_models::BUILTIN.into(),
                 dir: evervoice_models::DEFAULT_MODELS_DIR.into(),
+                manifest: None,
                 language: None,
             },
             recognition: RecognitionSettings {
@@ -94,6 +97,7 @@ impl Settings for AsrSettings {
         ("LOG_DIR", "log.dir"),
         ("ASR_MODEL_SIZE", "model.name"),
         ("MODELS_DIR", "model.dir"),
+        ("MODELS_MANIFEST", "model.manifest"),
         ("ASR_LANGUAGE", "model.language"),
         ("ASR_THREADS", "recognition.threads"),
         ("MAX_AUDIO_DURATION", "recognition.max_audio_duration"),

@@ -1,6 +1,6 @@
 //! From settings to routes.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::Router;
 use evervoice_core::service::{BoxError, HealthCheck, Service, Shell, settings};
@@ -10,7 +10,12 @@ use crate::{
     events::Events,
     http,
     upstream::{Upstream, Upstreams},
+    watch::KEEPALIVE,
 };
+
+/// Longest time that a service's kernel may leave a piece of a request unacknowledged, or untaken: the services read requests as
+/// they come.
+const UNTAKEN: Duration = Duration::from_secs(5);
 
 /// The gateway.
 pub struct Gateway;
@@ -31,16 +36,25 @@ impl Service for Gateway {
     }
 
     async fn build(settings: GatewaySettings, shell: &Shell) -> Result<(Router, Arc<dyn HealthCheck>), BoxError> {
+        let (idle, interval, retries) = KEEPALIVE;
         let client = evervoice_http_client::builder()
             // The services are ours and near; a proxy of the environment is for the world outside.
             .no_proxy()
             .connect_timeout(settings.upstream.connect_timeout())
-            // The services close idle connections after 10 s (`server.header_timeout`); a request must not meet that.
-            .pool_idle_timeout(std::time::Duration::from_secs(5))
+            // A kept connection may be to a service that is gone, or has another address since, and would swallow a request. So
+            // only a fresh answer is proof enough; and as there are few, a service has room for whoever asks whether it lives.
+            .pool_idle_timeout(Duration::from_secs(1))
+            .pool_max_idle_per_host(32)
+            .tcp_keepalive(idle)
+            .tcp_keepalive_interval(interval)
+            .tcp_keepalive_retries(retries)
+            // What is sent to a host that is gone is found by this. Not for WebSockets: a service may leave one unread.
+            .tcp_user_timeout(UNTAKEN)
             .build()?;
         let events = shell.register(Events::register);
-        let upstream = |name, url: &str| -> Result<Upstream, BoxError> {
-            Ok(Upstream::new(name, url.parse()?, client.clone(), settings.upstream.clone(), events.clone()))
+        let upstream = |name, url: &str| -> Result<Arc<Upstream>, BoxError> {
+            let upstream = Upstream::new(name, url.parse()?, client.clone(), settings.upstream.clone(), events.clone());
+            Ok(Arc::new(upstream))
         };
         let upstreams = Arc::new(Upstreams {
             tts: upstream("tts", &settings.upstream.tts_url)?,

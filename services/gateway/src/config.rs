@@ -30,6 +30,10 @@ pub struct UpstreamSettings {
     pub connect_timeout: f64,
     /// Longest time until an answer begins, and between two pieces of it, in seconds.
     pub request_timeout: f64,
+    /// When nothing has come from a service for so long, it is asked whether it lives, in seconds.
+    pub probe_after: f64,
+    /// Longest time that the answer may take, in seconds. It is asked twice.
+    pub probe_timeout: f64,
 }
 
 impl UpstreamSettings {
@@ -42,18 +46,31 @@ impl UpstreamSettings {
     pub fn request_timeout(&self) -> Duration {
         Duration::from_secs_f64(self.request_timeout)
     }
+
+    /// [`Self::probe_after`] as a duration.
+    pub fn probe_after(&self) -> Duration {
+        Duration::from_secs_f64(self.probe_after)
+    }
+
+    /// [`Self::probe_timeout`] as a duration.
+    pub fn probe_timeout(&self) -> Duration {
+        Duration::from_secs_f64(self.probe_timeout)
+    }
 }
 
 impl Default for GatewaySettings {
     fn default() -> Self {
         Self {
-            server: ServerSettings::on_port(8000),
+            // Fewer than each service takes: a question whether it lives must not wait for a place there.
+            server: ServerSettings { max_connections: 4000, ..ServerSettings::on_port(8000) },
             log: LogSettings::default(),
             upstream: UpstreamSettings {
                 tts_url: "http://127.0.0.1:8082".into(),
                 asr_url: "http://127.0.0.1:8081".into(),
                 connect_timeout: 2.0,
                 request_timeout: 60.0,
+                probe_after: 2.0,
+                probe_timeout: 1.5,
             },
         }
     }
@@ -75,6 +92,8 @@ impl Settings for GatewaySettings {
         self.log.check(mistakes);
         mistakes.range("upstream.connect_timeout", self.upstream.connect_timeout, 0.01..=60.0);
         mistakes.range("upstream.request_timeout", self.upstream.request_timeout, 0.1..=3600.0);
+        mistakes.range("upstream.probe_after", self.upstream.probe_after, 0.1..=3600.0);
+        mistakes.range("upstream.probe_timeout", self.upstream.probe_timeout, 0.1..=60.0);
         for (key, url) in [("upstream.tts_url", &self.upstream.tts_url), ("upstream.asr_url", &self.upstream.asr_url)] {
             let usable = reqwest::Url::parse(url).is_ok_and(|url| url.scheme() == "http" && url.has_host());
             if !usable {

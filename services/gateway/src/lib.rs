@@ -6,6 +6,7 @@
 //! - `http`: one file an endpoint
 //! - `upstream`: a service behind the gateway: forwarding, time limits, and problems when it is not there
 //! - `relay`: a WebSocket to a service behind the gateway
+//! - `watch`: whether a service that says nothing still lives
 //! - `events`: each thing worth knowing, as a log line and a metric
 
 mod app;
@@ -14,6 +15,7 @@ mod events;
 mod http;
 mod relay;
 mod upstream;
+mod watch;
 
 pub use app::Gateway;
 pub use config::GatewaySettings;

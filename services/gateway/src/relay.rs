@@ -1,21 +1,21 @@
 //! A WebSocket of a client joined to a WebSocket of a service.
 //!
 //! Each direction passes messages one at a time: a side that takes nothing stops what flows to it, and only that; nothing
-//! piles up here. The service has the last word: it answers a close of the client, and when it is lost the client is told. A client
-//! that breaks off without a close breaks off there too: its conversation may go on over another connection.
+//! piles up here. The service has the last word: it answers a close of the client, and when it is lost, or hangs (`watch`), the
+//! client is told. A client that breaks off without a close breaks off there too: its conversation may go on over another
+//! connection.
 
 use std::{
+    net::SocketAddr,
+    pin::pin,
     sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
 
-use axum::{
-    extract::ws::{self, WebSocket},
-    http::StatusCode,
-};
-use evervoice_core::service::{Lifecycle, Problem, observe::REQUEST_ID, problem::ProblemBody};
+use axum::extract::ws::{self, WebSocket};
+use evervoice_core::service::{BoxError, Lifecycle, Problem, observe::REQUEST_ID, problem::ProblemBody};
 use futures_util::{
-    SinkExt, StreamExt,
+    FutureExt, SinkExt, StreamExt,
     stream::{SplitSink, SplitStream},
 };
 use tokio::{
@@ -31,7 +31,7 @@ use tokio_tungstenite::{
     },
 };
 
-use crate::upstream::Upstream;
+use crate::{upstream::Upstream, watch};
 
 /// Greatest message, in bytes. The services have smaller limits of their own.
 pub const MAX_MESSAGE: usize = 4 << 20;
@@ -55,14 +55,14 @@ type Service = WebSocketStream<TcpStream>;
 /// The service's own problem when it refuses the upgrade; 502 or 504 when it is not there.
 pub async fn connect(upstream: &Upstream, path: &str, query: Option<&str>, id: &str) -> Result<Service, Problem> {
     let url = upstream.url(path, query);
-    let address = format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or(80));
-    let stream = match timeout(upstream.connect_timeout(), TcpStream::connect(&address)).await {
+    let stream = match timeout(upstream.connect_timeout(), TcpStream::connect(watch::address(&url))).await {
         Ok(Ok(stream)) => stream,
         Ok(Err(error)) => return Err(upstream.failed("upstream_unreachable", id, &error)),
         Err(late) => return Err(upstream.failed("upstream_unreachable", id, &late)),
     };
-    let opened = timeout(upstream.patience(), async {
+    let opened = upstream.wait(stream.peer_addr().ok(), async {
         stream.set_nodelay(true)?;
+        watch::keep_alive(&stream)?;
         let mut request = format!("ws{}", url.as_str().trim_start_matches("http")).into_client_request()?;
         if let Ok(id) = id.parse() {
             request.headers_mut().insert(REQUEST_ID, id);
@@ -75,7 +75,7 @@ pub async fn connect(upstream: &Upstream, path: &str, query: Option<&str>, id: &
         Ok(Ok((socket, _))) => Ok(socket),
         Ok(Err(tungstenite::Error::Http(answer))) => Err(refused(upstream, &answer, id)),
         Ok(Err(error)) => Err(upstream.failed("upstream_broken", id, &error)),
-        Err(late) => Err(upstream.failed("upstream_timeout", id, &late)),
+        Err(silence) => Err(upstream.failed(silence.code(), id, &silence)),
     }
 }
 
@@ -117,8 +117,8 @@ impl Activity {
 enum End {
     /// By a close message, which has been handed on.
     Closed,
-    /// Without one.
-    Lost,
+    /// Without one: a code and what happened.
+    Lost(&'static str, BoxError),
     /// The client takes nothing any more, or broke off.
     ClientGone,
     /// The client sent what is no message, or its connection broke.
@@ -128,12 +128,26 @@ enum End {
 }
 
 /// Passes messages until the service's side has ended.
-pub async fn run(client: WebSocket, service: Service, lifecycle: &Lifecycle, request_id: &str) {
+///
+/// `drain` is what tells the service that the gateway stops, in the service's own words.
+pub async fn run(
+    client: WebSocket,
+    service: Service,
+    upstream: &Upstream,
+    drain: &'static str,
+    lifecycle: &Lifecycle,
+    request_id: &str,
+) {
+    let peer = service.get_ref().peer_addr().ok();
     let ((mut to_client, mut from_client), (mut to_service, mut from_service)) = (client.split(), service.split());
     let activity = Activity::new();
     let end = {
         let up = async {
-            match upward(&mut from_client, &mut to_service, &activity).await {
+            let drain = async {
+                lifecycle.stopping().await;
+                Message::Text(drain.into())
+            };
+            match upward(&mut from_client, &mut to_service, &activity, drain).await {
                 // What the service still has to say is said.
                 Said::All => std::future::pending().await,
                 Said::BrokeOff => End::ClientGone,
@@ -147,7 +161,7 @@ pub async fn run(client: WebSocket, service: Service, lifecycle: &Lifecycle, req
             }
         };
         tokio::select! {
-            end = downward(&mut from_service, &mut to_client, &activity) => end,
+            end = downward(upstream, peer, &mut from_service, &mut to_client, &activity) => end,
             end = up => end,
             () = quiet => End::Quiet,
         }
@@ -163,9 +177,10 @@ pub async fn run(client: WebSocket, service: Service, lifecycle: &Lifecycle, req
                 drop((to_service, from_service));
                 let _ = to_client.send(close(ws::close_code::POLICY, &error)).await;
             }
-            End::Lost => {
-                let _ = to_client.send(lost(request_id)).await;
-                let _ = to_client.send(close(ws::close_code::ERROR, "upstream_broken")).await;
+            End::Lost(code, error) => {
+                let problem = upstream.failed(code, request_id, &*error);
+                let _ = to_client.send(lost(&problem, request_id)).await;
+                let _ = to_client.send(close(ws::close_code::ERROR, code)).await;
             }
             End::Quiet => {
                 let reason = "the service is shutting down";
@@ -197,30 +212,49 @@ enum Said {
     Wrong(String),
 }
 
-/// Passes what the client says.
-async fn upward(from: &mut SplitStream<WebSocket>, to: &mut SplitSink<Service, Message>, activity: &Activity) -> Said {
-    while let Some(message) = from.next().await {
-        let message = match message {
-            Ok(message) => message,
-            Err(error) => return Said::Wrong(error.to_string()),
+/// Passes what the client says, and once `drain`.
+async fn upward(
+    from: &mut SplitStream<WebSocket>,
+    to: &mut SplitSink<Service, Message>,
+    activity: &Activity,
+    drain: impl Future<Output = Message>,
+) -> Said {
+    let mut drain = pin!(drain.fuse());
+    loop {
+        let message = tokio::select! {
+            message = from.next() => match message {
+                Some(Ok(message)) => {
+                    activity.note();
+                    to_service(message)
+                }
+                Some(Err(error)) => return Said::Wrong(error.to_string()),
+                None => return Said::BrokeOff,
+            },
+            drain = &mut drain => Some(drain),
         };
-        activity.note();
-        let Some(message) = to_service(message) else { continue };
+        let Some(message) = message else { continue };
         let is_close = message.is_close();
         if to.send(message).await.is_err() || is_close {
             return Said::All;
         }
     }
-    Said::BrokeOff
 }
 
 /// Passes what the service says until it has closed or is lost, or the client takes no more.
 async fn downward(
+    upstream: &Upstream,
+    peer: Option<SocketAddr>,
     from: &mut SplitStream<Service>,
     to: &mut SplitSink<WebSocket, ws::Message>,
     activity: &Activity,
 ) -> End {
-    while let Some(Ok(message)) = from.next().await {
+    loop {
+        let message = match upstream.wait_for_message(peer, from.next()).await {
+            Ok(Some(Ok(message))) => message,
+            Ok(Some(Err(error))) => return End::Lost("upstream_broken", error.into()),
+            Ok(None) => return End::Lost("upstream_broken", tungstenite::Error::ConnectionClosed.into()),
+            Err(silence) => return End::Lost(silence.code(), silence.into()),
+        };
         activity.note();
         let Some(message) = to_client(message) else { continue };
         let is_close = matches!(message, ws::Message::Close(_));
@@ -231,12 +265,10 @@ async fn downward(
             Err(_) => return End::ClientGone,
         }
     }
-    End::Lost
 }
 
 /// Tells a client that the service is gone: never a clean end of a cut sentence.
-fn lost(request_id: &str) -> ws::Message {
-    let problem = Problem::new(StatusCode::BAD_GATEWAY, "upstream_broken", "the service behind the gateway broke off");
+fn lost(problem: &Problem, request_id: &str) -> ws::Message {
     let mut body = serde_json::to_value(problem.body(request_id)).unwrap_or_default();
     if let Some(members) = body.as_object_mut() {
         members.insert("type".to_owned(), "problem".into());

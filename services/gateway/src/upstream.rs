@@ -3,6 +3,8 @@
 use std::{
     collections::BTreeMap,
     error::Error,
+    net::SocketAddr,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -13,21 +15,28 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
-use evervoice_core::service::{
-    HealthCheck, Part, Problem,
-    observe::REQUEST_ID,
-    ops::{Health, Status},
+use evervoice_core::{
+    fault::with_sources,
+    service::{
+        HealthCheck, Part, Problem,
+        observe::REQUEST_ID,
+        ops::{Health, Status},
+    },
 };
 use futures_util::{Stream, TryStreamExt, stream};
 use reqwest::Url;
 use tokio::time::timeout;
 
-use crate::{config::UpstreamSettings, events::Events};
+use crate::{
+    config::UpstreamSettings,
+    events::Events,
+    watch::{self, Silence, Watch},
+};
 
 /// The services behind the gateway.
 pub struct Upstreams {
-    pub tts: Upstream,
-    pub asr: Upstream,
+    pub tts: Arc<Upstream>,
+    pub asr: Arc<Upstream>,
 }
 
 #[async_trait]
@@ -53,6 +62,7 @@ pub struct Upstream {
     base: Url,
     client: reqwest::Client,
     settings: UpstreamSettings,
+    watch: Arc<Watch>,
     events: Events,
 }
 
@@ -76,7 +86,8 @@ impl Upstream {
         settings: UpstreamSettings,
         events: Events,
     ) -> Self {
-        Self { name, base, client, settings, events }
+        let watch = Watch::new(name, &base, &settings, events.clone());
+        Self { name, base, client, settings, watch, events }
     }
 
     /// Where a path of this service is.
@@ -92,15 +103,31 @@ impl Upstream {
         self.settings.connect_timeout()
     }
 
-    /// Longest silence of this service.
-    pub fn patience(&self) -> Duration {
-        self.settings.request_timeout()
+    /// Waits for a piece of an answer: as long as the service lives, and at most `request_timeout`. `peer` is where it is to come
+    /// from, once that is known.
+    ///
+    /// # Errors
+    /// [`Silence`]
+    pub async fn wait<T>(&self, peer: Option<SocketAddr>, work: impl Future<Output = T>) -> Result<T, Silence> {
+        self.watch.wait(peer, Some(self.settings.request_timeout()), work).await
+    }
+
+    /// Waits for a message of a dialogue: as long as the service lives.
+    ///
+    /// # Errors
+    /// [`Silence`]
+    pub async fn wait_for_message<T>(
+        &self,
+        peer: Option<SocketAddr>,
+        work: impl Future<Output = T>,
+    ) -> Result<T, Silence> {
+        self.watch.wait(peer, None, work).await
     }
 
     /// Sends a request. Returns with the head of the answer; whatever its status, it is an answer.
     ///
     /// # Errors
-    /// 502 `upstream_unreachable`, 502 `upstream_broken` or 504 `upstream_timeout`.
+    /// 502 `upstream_unreachable`, 502 `upstream_broken`, 504 `upstream_timeout` or 504 `upstream_unresponsive`.
     pub async fn send(&self, forward: Forward<'_>) -> Result<reqwest::Response, Problem> {
         let Forward { method, path, query, headers, body, request_id } = forward;
         let mut request = self.client.request(method, self.url(path, query)).header(REQUEST_ID, request_id).body(body);
@@ -110,33 +137,32 @@ impl Upstream {
             }
         }
         let began = Instant::now();
-        match timeout(self.patience(), request.send()).await {
+        match self.wait(None, request.send()).await {
             Ok(Ok(response)) => {
                 let ms = began.elapsed().as_secs_f64() * 1000.0;
                 self.events.upstream_answered(self.name, response.status().as_u16(), request_id, ms);
                 Ok(response)
             }
             Ok(Err(error)) if error.is_connect() => Err(self.failed("upstream_unreachable", request_id, &error)),
-            Ok(Err(error)) if error.is_timeout() => Err(self.failed("upstream_timeout", request_id, &error)),
+            // The kernel's own limits: nobody there takes what is sent, or knows of the connection.
+            Ok(Err(error)) if found_silence(&error) => Err(self.failed("upstream_unresponsive", request_id, &error)),
             Ok(Err(error)) => Err(self.failed("upstream_broken", request_id, &error)),
-            Err(late) => Err(self.failed("upstream_timeout", request_id, &late)),
+            Err(silence) => Err(self.failed(silence.code(), request_id, &silence)),
         }
     }
 
     /// Logs a failure and says it to the client, without the details of our network.
     pub fn failed(&self, code: &'static str, request_id: &str, error: &dyn Error) -> Problem {
-        let mut causes = error.to_string();
-        let mut source = error.source();
-        while let Some(cause) = source {
-            causes.push_str(&format!(": {cause}"));
-            source = cause.source();
-        }
-        self.events.upstream_failed(self.name, code, request_id, &causes);
+        self.events.upstream_failed(self.name, code, request_id, &with_sources(error));
         let name = self.name;
         match code {
             "upstream_timeout" => {
-                let what = format!("the {name} service did not answer within {} s", self.patience().as_secs_f64());
+                let what = format!("the {name} service did not answer within {} s", self.settings.request_timeout);
                 Problem::new(StatusCode::GATEWAY_TIMEOUT, code, what)
+            }
+            "upstream_unresponsive" => {
+                let what = format!("the {name} service does not respond any more");
+                Problem::new(StatusCode::GATEWAY_TIMEOUT, code, what).retry_after(Duration::from_secs(1))
             }
             "upstream_unreachable" => {
                 let what = format!("the {name} service cannot be reached");
@@ -147,36 +173,36 @@ impl Upstream {
     }
 
     /// An answer as it comes, unbuffered. When the service breaks off or falls silent, so does the body.
-    pub fn pass_through(&self, response: reqwest::Response, request_id: &str) -> Response {
-        let (status, mut headers) = (response.status(), response.headers().clone());
+    pub fn pass_through(self: &Arc<Self>, response: reqwest::Response, request_id: &str) -> Response {
+        let (status, mut headers, peer) = (response.status(), response.headers().clone(), response.remote_addr());
         for name in HOP_BY_HOP {
             headers.remove(name);
         }
         // The gateway's own is the one that was handed on.
         headers.remove(REQUEST_ID);
-        let body = self.body(response.bytes_stream(), request_id.to_owned());
+        let body = self.body(response.bytes_stream(), peer, request_id.to_owned());
         (status, headers, Body::from_stream(body)).into_response()
     }
 
     fn body(
-        &self,
+        self: &Arc<Self>,
         chunks: impl Stream<Item = reqwest::Result<Bytes>> + Send + 'static,
+        peer: Option<SocketAddr>,
         request_id: String,
     ) -> impl Stream<Item = Result<Bytes, BrokenOff>> + Send + 'static {
-        let (patience, name, events) = (self.patience(), self.name, self.events.clone());
-        let failed = move |code, error: &dyn Error| {
-            events.upstream_failed(name, code, &request_id, &error.to_string());
-            BrokenOff
-        };
-        stream::try_unfold(Box::pin(chunks), move |mut chunks| {
-            let failed = failed.clone();
-            async move {
-                match timeout(patience, chunks.try_next()).await {
-                    Ok(Ok(chunk)) => Ok(chunk.map(|chunk| (chunk, chunks))),
-                    Ok(Err(error)) => Err(failed("upstream_broken", &error)),
-                    Err(late) => Err(failed("upstream_timeout", &late)),
+        let state = (Arc::clone(self), Box::pin(chunks), request_id);
+        stream::try_unfold(state, move |(upstream, mut chunks, request_id)| async move {
+            let failed = match upstream.wait(peer, chunks.try_next()).await {
+                Ok(Ok(chunk)) => return Ok(chunk.map(|chunk| (chunk, (upstream, chunks, request_id)))),
+                Ok(Err(error)) if found_silence(&error) => {
+                    upstream.failed("upstream_unresponsive", &request_id, &error)
                 }
-            }
+                Ok(Err(error)) => upstream.failed("upstream_broken", &request_id, &error),
+                Err(silence) => upstream.failed(silence.code(), &request_id, &silence),
+            };
+            // The head is out: there is no place for a problem any more.
+            drop(failed);
+            Err(BrokenOff)
         })
     }
 
@@ -195,6 +221,12 @@ impl Upstream {
             Err(_) => Part::new(Status::Down).with("reason", "does not answer"),
         }
     }
+}
+
+/// Whether the kernel has given the other end up.
+fn found_silence(error: &reqwest::Error) -> bool {
+    let causes = std::iter::successors(error.source(), |&cause| cause.source());
+    error.is_timeout() || causes.filter_map(|cause| cause.downcast_ref()).any(watch::is_silence)
 }
 
 /// The body ends before its end. The log has the reason.

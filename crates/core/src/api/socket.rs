@@ -68,6 +68,9 @@ pub enum TtsCommand {
     },
     /// How to speak from the next utterance on.
     Config(SpeechConfig),
+    /// The connection is about to end: speak what has been taken to its end, as fast as it is made, take nothing new, and close.
+    /// A gateway that stops says so.
+    Drain,
 }
 
 /// Reads a number from 0 on, and cuts its fraction off: the clocks of many clients have one.

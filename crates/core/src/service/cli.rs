@@ -74,8 +74,14 @@ pub fn main<S: Service>() -> ExitCode {
 /// # Errors
 /// Every mistake at once.
 pub fn settings<S: Service>(file: Option<PathBuf>) -> Result<S::Settings, BoxError> {
-    let usual = || Some(PathBuf::from(S::CONFIG_FILE)).filter(|file| file.exists());
+    let usual = || Some(PathBuf::from(S::CONFIG_FILE)).filter(|file| may_be_there(file));
     Ok(load(file.or_else(usual).as_deref(), &Environment::of_process()?)?)
+}
+
+/// Whether to read a file that need not be there. One that cannot be looked for (a directory that this user may not enter) is not
+/// left out silently: reading it tells what is wrong.
+pub fn may_be_there(file: &std::path::Path) -> bool {
+    !matches!(file.try_exists(), Ok(false))
 }
 
 /// Prints a resolved configuration.

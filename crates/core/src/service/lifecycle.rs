@@ -38,6 +38,11 @@ impl Lifecycle {
         Self { close: CancellationToken::new(), sockets: TaskTracker::new(), ..self.clone() }
     }
 
+    /// The life of a part, such as one conversation: it stops with the whole, or before it.
+    pub fn part(&self) -> Self {
+        Self { stop: self.stop.child_token(), ..self.clone() }
+    }
+
     /// Everything is warm: `/ready` says so from now on.
     pub fn set_ready(&self) {
         self.ready.store(true, Ordering::Release);

@@ -14,6 +14,7 @@
 pub mod body;
 pub mod cli;
 pub mod lifecycle;
+mod linger;
 pub mod observe;
 pub mod ops;
 pub mod problem;

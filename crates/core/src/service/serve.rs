@@ -19,7 +19,7 @@ use tokio::{
 use tokio_io_timeout::TimeoutStream;
 use tokio_util::task::TaskTracker;
 
-use super::{Lifecycle, settings::ServerSettings};
+use super::{Lifecycle, linger::Lingering, settings::ServerSettings};
 
 /// How a drain ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +54,7 @@ pub async fn serve(listener: TcpListener, app: Router, settings: &ServerSettings
                 // Chunks of speech are small and each is wanted now.
                 let _ = stream.set_nodelay(true);
                 let service = TowerToHyperService::new(app.clone());
-                let mut stream = TimeoutStream::new(stream);
+                let mut stream = TimeoutStream::new(Lingering::new(stream, lifecycle.clone()));
                 stream.set_write_timeout(Some(Duration::from_secs_f64(settings.write_timeout)));
                 let connection = http.serve_connection(TokioIo::new(Box::pin(stream)), service).with_upgrades();
                 let lifecycle = lifecycle.clone();

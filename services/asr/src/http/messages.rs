@@ -63,6 +63,8 @@ impl ServerMessage {
 pub enum ClientMessage {
     /// There is no more sound.
     End {},
+    /// The connection is about to end: say what was heard up to the speaker's next pause, and close. A gateway that stops says so.
+    Drain {},
 }
 
 #[cfg(test)]

@@ -124,6 +124,7 @@ async fn talk(app: &App, client: &mut Client, mut live: Live, open: &mut OpenStr
 
 /// Takes sound and tells words until the stream ends.
 async fn listen(app: &App, client: &mut Client, live: &mut Live, open: &mut OpenStream) -> Result<Why, Gone> {
+    let rest = Duration::from_secs_f64(app.config.server.drain_timeout * DRAIN_SHARE);
     let mut leave_by = None;
     loop {
         if leave_by.is_some() && !live.is_speaking() {
@@ -131,7 +132,6 @@ async fn listen(app: &App, client: &mut Client, live: &mut Live, open: &mut Open
         }
         let message = tokio::select! {
             () = app.lifecycle.stopping(), if leave_by.is_none() => {
-                let rest = Duration::from_secs_f64(app.config.server.drain_timeout * DRAIN_SHARE);
                 leave_by = Some(Instant::now() + rest);
                 continue;
             }
@@ -142,6 +142,10 @@ async fn listen(app: &App, client: &mut Client, live: &mut Live, open: &mut Open
             Ok(Some(Ok(Message::Binary(bytes)))) => recognize(client, live, &bytes, open).await?.err(),
             Ok(Some(Ok(Message::Text(text)))) => match body::json(text.as_bytes()) {
                 Ok(ClientMessage::End {}) => return Ok(Why::End),
+                Ok(ClientMessage::Drain {}) => {
+                    leave_by.get_or_insert(Instant::now() + rest);
+                    None
+                }
                 Err(problem) => Some(problem),
             },
             Ok(Some(Ok(Message::Ping(_) | Message::Pong(_)))) => None,

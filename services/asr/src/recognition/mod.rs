@@ -36,8 +36,8 @@ impl Recognition {
     /// # Errors
     /// A model that is not installed (the message has the command that gets it) or cannot be loaded.
     pub fn load(config: &AsrSettings) -> Result<Self, BoxError> {
-        let manifest = Manifest::built_in()?;
-        let ModelSettings { name, dir, language } = &config.model;
+        let ModelSettings { name, dir, manifest, language } = &config.model;
+        let manifest = Manifest::load(manifest.as_deref())?;
         let source = match locate(name, dir, &manifest)? {
             Location::Builtin => ModelSource::BuiltIn,
             Location::Directory(directory) => ModelSource::Directory(directory),

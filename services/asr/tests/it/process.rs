@@ -2,6 +2,7 @@
 
 use std::{
     io::{BufRead, BufReader},
+    path::Path,
     process::{Child, Command, Output, Stdio},
 };
 
@@ -79,6 +80,33 @@ fn it_serves_is_healthy_and_ends_well_on_sigterm() {
     assert_eq!(events.last().unwrap()["event"], "service_stopped");
     assert_eq!(service.wait().unwrap().code(), Some(0));
     assert_eq!(output(&["healthcheck"], &[("ASR_PORT", &port)]).status.code(), Some(1));
+}
+
+/// A name that only a list of one's own has leads to its directory and its language.
+#[test]
+fn a_list_of_ones_own_is_looked_into() {
+    let place = tempfile::tempdir().unwrap();
+    let list = place.path().join("list.yml");
+    let entry = "models:\n  - {name: ours, kind: recognizer, language: en-GB, url: 'https://models.invalid/ours.zip', bytes: 1, \
+                 sha256: null, licence: MIT, source: nowhere}\naliases: {o: ours}\n";
+    std::fs::write(&list, entry).unwrap();
+    let (directory, list) = (place.path().to_str().unwrap(), list.to_str().unwrap());
+    let variables = [("ASR_MODEL_SIZE", "o"), ("MODELS_DIR", directory), ("MODELS_MANIFEST", list), ("ASR_PORT", "0")];
+    let failed = output(&[], &variables);
+    let text = String::from_utf8(failed.stderr).unwrap();
+    assert!(text.contains("evervoice models pull ours"), "{text}");
+
+    let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/asr-en");
+    std::os::unix::fs::symlink(model.canonicalize().unwrap(), place.path().join("ours")).unwrap();
+    let mut service = program(&[], &variables).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(service.stdout.take().unwrap()).lines();
+    let mut events = std::iter::from_fn(|| Some(serde_json::from_str::<Value>(&lines.next()?.unwrap()).unwrap()));
+    let loaded = events.find(|line| line["event"] == "asr_model_loaded").unwrap();
+    assert_eq!((&loaded["model"], &loaded["language"]), (&"ours".into(), &"en-GB".into()));
+    events.find(|line| line["event"] == "service_ready").unwrap();
+    signal(&service, "-TERM");
+    events.last();
+    assert_eq!(service.wait().unwrap().code(), Some(0));
 }
 
 fn signal(process: &Child, signal: &str) {

@@ -46,6 +46,23 @@ async fn a_stream_in_the_middle_of_an_utterance_ends_after_it() {
     assert_eq!(stopping.await.unwrap(), Drained::Whole);
 }
 
+/// What a gateway that stops says of its own connections; the service goes on.
+#[tokio::test]
+async fn a_stream_whose_connection_is_about_to_end_ends_after_the_utterance() {
+    let service = TestService::start().await;
+    let (mut stream, mut other) = (Stream::open(&service, "").await, Stream::open(&service, "").await);
+    let sound = pcm("two_parts");
+    stream.send(&sound[..40_000]).await;
+    stream.until(|message| message["type"] == "partial").await;
+    stream.socket.send(Message::Text(r#"{"type": "drain"}"#.into())).await.unwrap();
+    stream.send(&sound[40_000..]).await;
+    let (messages, code) = stream.rest().await;
+    assert_eq!(finals(&messages), ["good morning how are you today"]);
+    assert_eq!((messages.last().unwrap()["type"].as_str(), code), (Some("end"), 1001));
+    other.send(&sound).await;
+    other.until(|message| message["type"] == "final").await;
+}
+
 #[tokio::test]
 async fn a_silent_stream_ends_at_once() {
     let service = TestService::start().await;

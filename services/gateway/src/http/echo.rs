@@ -14,7 +14,6 @@ use evervoice_core::{
     service::{Problem, observe::RequestId},
 };
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
-use tokio::time::timeout;
 
 use super::Context;
 use crate::upstream::Forward;
@@ -88,10 +87,10 @@ async fn recognize(
     if !answer.status().is_success() {
         return Ok(Recognized::Refused(asr.pass_through(answer, request_id)));
     }
-    match timeout(asr.patience(), answer.json::<Transcript>()).await {
+    match asr.wait(answer.remote_addr(), answer.json::<Transcript>()).await {
         Ok(Ok(transcript)) => Ok(Recognized::Transcript(transcript)),
         Ok(Err(error)) => Err(asr.failed("upstream_broken", request_id, &error)),
-        Err(late) => Err(asr.failed("upstream_timeout", request_id, &late)),
+        Err(silence) => Err(asr.failed(silence.code(), request_id, &silence)),
     }
 }
 

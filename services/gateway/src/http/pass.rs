@@ -30,7 +30,7 @@ pub async fn to_asr(
     pass(&context.upstreams.asr, request, &id.0).await
 }
 
-async fn pass(upstream: &Upstream, request: Request, request_id: &str) -> Result<Response, Problem> {
+async fn pass(upstream: &Arc<Upstream>, request: Request, request_id: &str) -> Result<Response, Problem> {
     let (head, body) = request.into_parts();
     let forward = Forward {
         method: head.method,

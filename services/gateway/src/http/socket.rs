@@ -15,6 +15,10 @@ use evervoice_core::service::{Problem, observe::RequestId};
 use super::Context;
 use crate::{relay, upstream::Upstream};
 
+/// What tells a service that the gateway stops: tts sends the rest at once, not at the listener's pace, and asr ends at the speaker's
+/// next pause.
+const DRAIN: &str = r#"{"type": "drain"}"#;
+
 type Upgrade = Result<WebSocketUpgrade, WebSocketUpgradeRejection>;
 
 pub async fn to_tts(
@@ -38,7 +42,7 @@ pub async fn to_asr(
 /// Connects to the service first, so that a problem is still an HTTP answer.
 async fn through(
     context: &Context,
-    upstream: &Upstream,
+    upstream: &Arc<Upstream>,
     path: &str,
     query: Option<String>,
     upgrade: Upgrade,
@@ -49,8 +53,19 @@ async fn through(
     let service = relay::connect(upstream, path, query.as_deref(), &id.0).await?;
     let upgrade = upgrade.max_message_size(relay::MAX_MESSAGE).max_frame_size(relay::MAX_MESSAGE);
     let upgrade = upgrade.read_buffer_size(relay::READ_BUFFER);
+    let upstream = Arc::clone(upstream);
     Ok(upgrade.on_upgrade(async move |client| {
-        relay::run(client, service, &lifecycle, &id.0).await;
+        relay::run(client, service, &upstream, DRAIN, &lifecycle, &id.0).await;
         drop(held);
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use evervoice_core::api::TtsCommand;
+
+    #[test]
+    fn tts_knows_the_drain() {
+        assert_eq!(serde_json::from_str::<TtsCommand>(super::DRAIN).unwrap(), TtsCommand::Drain);
+    }
 }

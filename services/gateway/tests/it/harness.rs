@@ -14,6 +14,7 @@ use tokio::{
 pub struct TestGateway {
     pub address: SocketAddr,
     pub client: reqwest::Client,
+    pub lifecycle: Lifecycle,
 }
 
 impl TestGateway {
@@ -32,7 +33,7 @@ impl TestGateway {
         let running = start::<Gateway>(settings, &lifecycle).await.unwrap();
         lifecycle.set_ready();
         let client = evervoice_http_client::builder().build().unwrap();
-        Self { address: running.address, client }
+        Self { address: running.address, client, lifecycle }
     }
 
     pub async fn post(&self, path: &str, body: impl Into<reqwest::Body>) -> Response {

@@ -5,3 +5,4 @@ mod harness;
 mod passing;
 mod process;
 mod relay;
+mod silence;

@@ -92,6 +92,21 @@ async fn a_client_that_takes_nothing_is_still_heard() {
     assert_eq!(heard.expect("the cancel did not get through"), Some("cancel".to_owned()));
 }
 
+/// What the service says of a gateway that stops is what it says of itself: the rest at once, then a close.
+#[tokio::test]
+async fn a_gateway_that_stops_asks_for_the_rest() {
+    let (gateway, mut client) = joined(async |mut service| {
+        let drain = service.next().await.unwrap().unwrap();
+        service.send(drain).await.unwrap();
+        service.close(None).await.unwrap();
+    })
+    .await;
+    gateway.lifecycle.stop();
+    let events = tokio::time::timeout(Duration::from_secs(10), rest(&mut client)).await.unwrap();
+    assert_eq!(events[0], r#"{"type": "drain"}"#);
+    assert!(events[1].starts_with("close"), "{events:?}");
+}
+
 /// A service keeps the conversation of a client that broke off; one that closed has ended it.
 #[tokio::test]
 async fn a_client_that_breaks_off_is_no_client_that_closes() {

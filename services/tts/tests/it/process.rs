@@ -20,6 +20,26 @@ fn help_version_and_configuration_are_printed() {
 }
 
 #[test]
+fn a_missing_voice_is_told_with_the_command_that_gets_it() {
+    let place = tempfile::tempdir().unwrap();
+    let list = place.path().join("list.yml");
+    let entry = "models:\n  - {name: ours, kind: voice, language: en, url: 'https://models.invalid/ours.zip', bytes: 1, \
+                 sha256: null, licence: MIT, source: nowhere}\naliases: {o: ours}\n";
+    std::fs::write(&list, entry).unwrap();
+    let list = ("MODELS_MANIFEST", list.to_str().unwrap());
+    for (voices, why) in [
+        ("[\"o\"]", "evervoice models pull ours"),
+        ("[\"our\"]", "there is no model \"our\"; did you mean ours?"),
+        ("[\"./nowhere\"]", "there is no model directory ./nowhere"),
+    ] {
+        let failed = run(&[], &[("TTS_VOICES", voices), ("TTS_PORT", "0"), list]);
+        let text = String::from_utf8_lossy(&failed.stderr).into_owned();
+        assert_eq!(failed.status.code(), Some(1), "{text}");
+        assert!(text.contains(why), "{text}");
+    }
+}
+
+#[test]
 fn mistakes_and_a_service_that_is_not_there_have_their_exit_codes() {
     let wrong = run(&["check-config"], &[("BIND_ADDRESS", "everywhere"), ("LOG_LEVEL", "=")]);
     let text = String::from_utf8_lossy(&wrong.stderr).into_owned();

@@ -191,7 +191,7 @@ async fn mistakes_are_told_and_the_socket_goes_on() {
     }
     socket.send(json!({"type": "sing"})).await;
     let detail = socket.event().await.1["detail"].as_str().unwrap().to_owned();
-    for kind in ["speak", "text", "flush", "end", "cancel", "filler", "config"] {
+    for kind in ["speak", "text", "flush", "end", "cancel", "filler", "config", "drain"] {
         assert!(detail.contains(kind), "{kind}: {detail}");
     }
     socket.0.send(Message::Text("{".into())).await.unwrap();
@@ -218,6 +218,45 @@ async fn a_stopping_service_ends_what_is_said_and_closes() {
             other => panic!("{other:?}"),
         }
     }
+}
+
+/// Half a minute of sound at the listener's pace, and a gateway that stops: all of it comes, now.
+#[tokio::test]
+async fn a_connection_that_is_about_to_end_gets_the_rest_at_once() {
+    let service = TestService::start().await;
+    let mut socket = Socket::open(service.address).await;
+    let mut other = Socket::open(service.address).await;
+    let long = "One two three four five six seven eight nine ten. ".repeat(10);
+    socket.send(json!({"id": "long", "text": long})).await;
+    socket.send(json!({"id": "waits", "text": "Good evening."})).await;
+    assert_eq!(socket.event().await.1["type"], "start");
+    let began = tokio::time::Instant::now();
+    socket.send(json!({"type": "drain"})).await;
+    socket.send(json!({"id": "late", "text": "Too late."})).await;
+    let (mut sound, mut refused, mut ended) = (0, vec![], vec![]);
+    while ended.len() < 2 {
+        let (piece, event) = socket.event().await;
+        sound += piece.len();
+        match event["type"].as_str().unwrap() {
+            "problem" => refused.push((event["id"].clone(), event["code"].clone())),
+            "end" => {
+                assert_eq!(event["bytes"], json!(sound));
+                (sound, _) = (0, ended.push((event["id"].clone(), event["bytes"].as_f64().unwrap() / 32_000.0)));
+            }
+            _ => {}
+        }
+    }
+    assert_eq!(refused, [(json!("late"), json!("shutting_down"))]);
+    let seconds: f64 = ended.iter().map(|(_, seconds)| seconds).sum();
+    assert!(seconds > 20.0, "{ended:?}");
+    assert!(began.elapsed().as_secs_f64() < seconds - 2.0, "at the listener's pace");
+    match socket.0.next().await.unwrap().unwrap() {
+        Message::Close(Some(frame)) => assert_eq!(u16::from(frame.code), 1001),
+        message => panic!("{message:?}"),
+    }
+    // It was that connection's end alone.
+    other.send(json!({"text": "Good evening."})).await;
+    assert_eq!(other.event().await.1["type"], "start");
 }
 
 #[tokio::test]

@@ -37,6 +37,7 @@ impl Talk {
                     self.problem(None, &problem);
                 }
             }
+            Ok(TtsCommand::Drain) => self.life.stop(),
             Err((id, problem)) => self.problem(id.as_deref(), &problem),
         }
     }
@@ -86,7 +87,7 @@ impl Talk {
 
     fn check(&self, body: SpeakBody) -> Result<(SpeechRequest, OutputFormat), Problem> {
         match self.options.request(body, self.context.speech.limits()) {
-            _ if self.context.lifecycle.is_stopping() => Err(shutting_down()),
+            _ if self.life.is_stopping() => Err(shutting_down()),
             Ok(_) if self.queue.len() >= self.context.settings.speech.socket_queue => {
                 self.context.speech.events().rejected(&self.request_id);
                 Err(TtsError::Overloaded { retry_after: Duration::from_secs(1) }.into())
@@ -180,7 +181,7 @@ impl Talk {
 
     fn filler(&mut self, id: Option<String>, context: Option<FillerContext>, said: Option<&str>, came: Instant) {
         let (_, id) = self.name(id);
-        if self.context.lifecycle.is_stopping() {
+        if self.life.is_stopping() {
             return self.problem(Some(&id), &shutting_down());
         }
         if self.is_sounding() {

@@ -31,8 +31,8 @@ pub fn parse(text: &str) -> Result<TtsCommand, (Option<String>, Problem)> {
         return Err((None, Problem::unprocessable("invalid_field", "a message is a JSON object")));
     };
     let kind = object.remove("type").unwrap_or_else(|| json!("speak"));
-    // A `config` has no id: it is about all that follow.
-    let id = match if kind == "config" { None } else { object.remove("id") } {
+    // A `config` has no id, it is about all that follow; nor has a `drain`, it is about the connection.
+    let id = match if kind == "config" || kind == "drain" { None } else { object.remove("id") } {
         None | Some(Value::Null) => None,
         Some(Value::String(id)) => Some(id),
         Some(_) => return Err((None, Problem::unprocessable("invalid_field", "`id` must be a string"))),
@@ -53,7 +53,11 @@ pub fn parse(text: &str) -> Result<TtsCommand, (Option<String>, Problem)> {
             .map(|Filler { context, text }| TtsCommand::Filler { id: named, context, text })
             .map_err(|error| error.to_string()),
         Some("config") => serde_json::from_value(value).map(TtsCommand::Config).map_err(|error| error.to_string()),
-        _ => Err(format!("type {kind} is not known; known are speak, text, flush, end, cancel, filler and config")),
+        Some("drain") if !bare => Err("drain has no fields".to_owned()),
+        Some("drain") => Ok(TtsCommand::Drain),
+        _ => Err(format!(
+            "type {kind} is not known; known are speak, text, flush, end, cancel, filler, config and drain"
+        )),
     };
     command.map_err(|what| (id, Problem::unprocessable("invalid_field", what)))
 }
@@ -130,7 +134,7 @@ mod tests {
     fn the_schema_knows_no_other_fields_either() {
         let schema = evervoice_core::api::tts_schema();
         let commands = schema["$defs"]["TtsCommand"]["oneOf"].as_array().unwrap();
-        assert_eq!(commands.len(), 7);
+        assert_eq!(commands.len(), 8);
         for command in commands.iter().chain([&schema["$defs"]["Speak"]]) {
             assert!(command["properties"].is_object() && command["additionalProperties"] == false, "{command}");
         }
@@ -158,7 +162,8 @@ mod tests {
             (r#"{"type": "config", "barge_in": {"level": 1}}"#, "min_level_dbfs"),
             (r#"{"type": "text", "text": "x", "final": true}"#, "voice"),
             (r#"{"type": "flush", "text": "x"}"#, "flush"),
-            (r#"{"type": 5}"#, "speak, text, flush, end, cancel, filler and config"),
+            (r#"{"type": "drain", "id": "x"}"#, "drain"),
+            (r#"{"type": 5}"#, "speak, text, flush, end, cancel, filler, config and drain"),
         ] {
             let (_, problem) = parse(message).unwrap_err();
             assert!(problem.code == "invalid_field" && problem.detail.contains(told), "{message}: {}", problem.detail);

@@ -222,6 +222,7 @@ async fn converse(
     let idle = Duration::from_secs_f64(context.settings.speech.socket_idle_timeout);
     // A ping keeps a connection alive, not a conversation.
     let mut silent_since = Instant::now();
+    let life = talk.life.clone();
     loop {
         if talk.has_work() {
             silent_since = Instant::now();
@@ -249,7 +250,7 @@ async fn converse(
                     return End::Broken(None);
                 }
             }
-            () = context.lifecycle.stopping(), if !talk.has_work() => {
+            () = life.stopping(), if !talk.has_work() => {
                 return End::Close(close_code::AWAY, "the service is shutting down".to_owned());
             }
             () = sleep_until(quiet_since + idle), if !talk.has_work() => {

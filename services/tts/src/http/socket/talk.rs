@@ -11,7 +11,7 @@ use evervoice_core::{
     api::{SoundKind, TtsEvent},
     audio::OutputFormat,
     fault::Fault,
-    service::Problem,
+    service::{Lifecycle, Problem},
     tts::TtsError,
 };
 use tokio::{sync::mpsc, time::Instant};
@@ -35,6 +35,8 @@ const OUTBOX: usize = 64;
 /// What is said on one connection, or on several one after the other.
 pub struct Talk {
     pub(super) context: Arc<Context>,
+    /// Ends with the service, or when the client says that the connection is about to end.
+    pub(super) life: Lifecycle,
     pub(super) request_id: String,
     token: String,
     /// The client has been told the token.
@@ -93,6 +95,7 @@ impl Talk {
         let options = Options::new(&context.settings.speech);
         let queue = Queue::new(context.speech.events().clone());
         Self {
+            life: context.lifecycle.part(),
             context,
             request_id,
             token,
@@ -159,10 +162,10 @@ impl Talk {
             return Ok(());
         }
         let (pace, earlier) = (self.options.pace, self.earlier());
-        let Self { present, beginning, context, .. } = self;
+        let Self { present, beginning, life, .. } = self;
         let next = async {
             match present {
-                Some(present) => present.next(pace, earlier, context.lifecycle.stopping(), sender).await,
+                Some(present) => present.next(pace, earlier, life.stopping(), sender).await,
                 None => std::future::pending().await,
             }
         };
@@ -378,6 +381,8 @@ impl Talk {
     /// says so, and means that of this `id`, if it says that.
     pub fn resume(&mut self, request_id: String, after: Option<i64>, id: Option<&str>) {
         self.request_id = request_id;
+        // The connection that was about to end has ended.
+        self.life = self.context.lifecycle.part();
         for (at, script) in self.queue.iter_mut().enumerate() {
             let present = at == 0 && id.is_none_or(|id| id == script.id);
             script.rewind(after.filter(|_| present));
