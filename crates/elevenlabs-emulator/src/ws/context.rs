@@ -149,10 +149,12 @@ impl Context {
             return None;
         }
         let Some(unit) = self.units.front() else {
-            // A fault that waits for more sound than there is happens at the end of it.
-            let overdue = self.frames > 0
-                && self.armed.as_ref().is_some_and(|armed| armed.fault == Fault::WsStall || ends_socket(armed.fault));
-            return (self.ending || overdue).then_some(Duration::ZERO);
+            // A fault that waits for more sound than there is happens at the end of it, and not while text may still come.
+            let breaks = self.armed.as_ref().is_some_and(|armed| {
+                (armed.fault == Fault::WsStall || ends_socket(armed.fault))
+                    && armed.trigger.is_due(self.synthesis.position())
+            });
+            return (self.ending || (self.frames > 0 && breaks)).then_some(Duration::ZERO);
         };
         let spoken = unit.before.map_or(Duration::ZERO, |before| self.synthesis.position() - before);
         let pace = state.config.pace;
