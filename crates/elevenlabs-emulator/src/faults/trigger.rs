@@ -25,8 +25,8 @@ pub struct Trigger {
     /// For faults that delay something or wait with it, in ms.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub delay_ms: Option<u64>,
-    /// For faults in the middle of the sound: as soon as this much of it was sent, in ms. 0: before any. Otherwise after
-    /// the first piece.
+    /// For faults in the middle of the sound: as soon as this much of it was sent, in ms, or at the end of a text that has less.
+    /// 0: before any. Otherwise after the first piece.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub after_audio_ms: Option<u64>,
     /// For answers with an HTTP status: another status.

@@ -31,17 +31,22 @@ pub struct Stage {
 pub async fn stage(chain: &[ProviderName], change: impl FnOnce(&mut TtsSettings)) -> Stage {
     let emulator = Emulator::start(Config { tone_ms: 20, ..Config::default() }).await.unwrap();
     let service = TestService::with(|settings| {
-        settings.provider = ProviderChoice::ElevenLabs;
-        settings.chain = chain.to_vec();
-        settings.elevenlabs.api_key = "test-key".into();
-        settings.elevenlabs.voice_id = "JBFqnCBsd6RMkjVDRZzb".into();
-        settings.elevenlabs.model_id = "eleven_flash_v2_5".into();
-        settings.elevenlabs.http_base_url = emulator.http_url();
-        settings.elevenlabs.ws_base_url = emulator.ws_url();
+        providers(settings, chain, &emulator);
         change(settings);
     })
     .await;
     Stage { emulator, service }
+}
+
+/// The providers are `chain`, and ElevenLabs is the emulator.
+pub fn providers(settings: &mut TtsSettings, chain: &[ProviderName], emulator: &Emulator) {
+    settings.provider = ProviderChoice::ElevenLabs;
+    settings.chain = chain.to_vec();
+    settings.elevenlabs.api_key = "test-key".into();
+    settings.elevenlabs.voice_id = "JBFqnCBsd6RMkjVDRZzb".into();
+    settings.elevenlabs.model_id = "eleven_flash_v2_5".into();
+    settings.elevenlabs.http_base_url = emulator.http_url();
+    settings.elevenlabs.ws_base_url = emulator.ws_url();
 }
 
 /// Time limits of a test's patience, and no breaker: every request meets the fault.

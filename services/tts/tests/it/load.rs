@@ -5,6 +5,10 @@ use std::time::Duration;
 use evervoice_core::service::serve::Drained;
 use futures_util::{StreamExt, future::join_all};
 use serde_json::json;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 use crate::{harness::TestService, socket::Socket};
 
@@ -128,5 +132,24 @@ async fn four_streams_end_whole_when_the_service_stops() {
         assert!(bytes == reference, "{} bytes instead of {}", bytes.len(), reference.len());
     }
     assert_eq!(service.done.await.unwrap(), Drained::Whole);
-    assert!(tokio::net::TcpStream::connect(service.address).await.is_err(), "it still listens");
+    assert!(TcpStream::connect(service.address).await.is_err(), "it still listens");
+}
+
+/// What is on its way to a client may be in a proxy that ends with the service's container.
+#[tokio::test]
+async fn a_service_that_stops_waits_until_a_client_that_has_heard_everything_closes() {
+    let mut service = TestService::start().await;
+    let mut client = TcpStream::connect(service.address).await.unwrap();
+    let body = long_text();
+    let head = format!("POST /api/tts HTTP/1.1\r\nhost: tts\r\ncontent-length: {}\r\n\r\n", body.len());
+    client.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
+    let mut answer = vec![0; 1024];
+    client.read_exact(&mut answer).await.unwrap();
+    service.lifecycle.stop();
+    client.read_to_end(&mut answer).await.unwrap();
+    assert!(answer.ends_with(b"0\r\n\r\n"), "the answer is cut after {} bytes", answer.len());
+    let early = tokio::time::timeout(Duration::from_millis(300), &mut service.done).await;
+    assert!(early.is_err(), "it is gone before the client has closed");
+    drop(client);
+    assert_eq!(service.done.await.unwrap(), Drained::Whole);
 }

@@ -5,11 +5,14 @@ use std::{path::Path, time::Duration};
 use elevenlabs_emulator::{Config, Emulator, Event, decode};
 use evervoice_tts::{
     TtsSettings,
-    config::{Fillers, ProviderChoice, ProviderName, StockSettings},
+    config::{Fillers, StockSettings},
 };
 use serde_json::json;
 
-use crate::harness::TestService;
+use crate::{
+    elevenlabs::{HTTP, WS, providers},
+    harness::TestService,
+};
 
 /// Longer than anything here takes.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -22,13 +25,7 @@ async fn emulator() -> Emulator {
 
 /// ElevenLabs over HTTP alone, which is the emulator.
 fn cloud(settings: &mut TtsSettings, emulator: &Emulator) {
-    settings.provider = ProviderChoice::ElevenLabs;
-    settings.chain = vec![ProviderName::ElevenLabsHttp];
-    settings.elevenlabs.api_key = "test-key".into();
-    settings.elevenlabs.voice_id = "JBFqnCBsd6RMkjVDRZzb".into();
-    settings.elevenlabs.model_id = "eleven_flash_v2_5".into();
-    settings.elevenlabs.http_base_url = emulator.http_url();
-    settings.elevenlabs.ws_base_url = emulator.ws_url();
+    providers(settings, &[HTTP], emulator);
     settings.elevenlabs.rewarm_after_idle_sec = None;
     settings.elevenlabs.http_max_retries = 0;
 }
@@ -150,7 +147,7 @@ async fn a_service_speaks_at_once_and_fills_its_stock_meanwhile() {
 
 #[tokio::test]
 async fn a_text_is_asked_for_once_and_spoken_while_the_cloud_is_down() {
-    for provider in [ProviderName::ElevenLabsHttp, ProviderName::ElevenLabsWs] {
+    for provider in [HTTP, WS] {
         let emulator = emulator().await;
         let service = TestService::with(|settings| {
             cloud(settings, &emulator);

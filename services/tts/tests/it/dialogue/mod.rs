@@ -9,10 +9,7 @@ mod resumption;
 use std::{net::SocketAddr, time::Duration};
 
 use elevenlabs_emulator::{Config, Emulator, decode};
-use evervoice_tts::{
-    TtsSettings,
-    config::{ProviderChoice, ProviderName},
-};
+use evervoice_tts::TtsSettings;
 use futures_util::{SinkExt, StreamExt, future::join_all};
 use serde_json::{Value, json};
 use tokio_tungstenite::{
@@ -20,7 +17,11 @@ use tokio_tungstenite::{
     tungstenite::{Error, Message},
 };
 
-use crate::{harness::TestService, socket::Socket};
+use crate::{
+    elevenlabs::{WS, providers},
+    harness::TestService,
+    socket::Socket,
+};
 
 const TONE_MS: usize = 20;
 
@@ -39,13 +40,7 @@ impl Stage {
     async fn new(change: impl FnOnce(&mut TtsSettings)) -> Self {
         let emulator = Emulator::start(Config { tone_ms: TONE_MS as u32, ..Config::default() }).await.unwrap();
         let service = TestService::with(|settings| {
-            settings.provider = ProviderChoice::ElevenLabs;
-            settings.chain = vec![ProviderName::ElevenLabsWs];
-            settings.elevenlabs.api_key = "test-key".into();
-            settings.elevenlabs.voice_id = "JBFqnCBsd6RMkjVDRZzb".into();
-            settings.elevenlabs.model_id = "eleven_flash_v2_5".into();
-            settings.elevenlabs.http_base_url = emulator.http_url();
-            settings.elevenlabs.ws_base_url = emulator.ws_url();
+            providers(settings, &[WS], &emulator);
             settings.speech.first_audio_budget_ms = None;
             change(settings);
         })
