@@ -80,7 +80,7 @@ impl Lifecycle {
 
     /// The drain waits until this is dropped. HTTP requests are counted by the accept loop; a WebSocket is not, because
     /// its connection leaves the HTTP server with the upgrade. Take it before the upgrade, or a drain that begins in
-    /// between misses the socket.
+    /// between misses the socket. Connections that have ended hold the drain too, until the client has taken everything (`linger`).
     pub fn hold(&self) -> TaskTrackerToken {
         self.sockets.token()
     }

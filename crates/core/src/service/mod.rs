@@ -2,7 +2,7 @@
 //!
 //! - [`cli`]: `--help`, `check-config`, `healthcheck`, serve; logs, signals, exit codes
 //! - [`shell`]: what a service is built in: metrics registry, life cycle, health
-//! - [`lifecycle`]: ready, draining, and the WebSockets that must end before the process does
+//! - [`lifecycle`]: ready, draining, and the sockets that must end before the process does
 //! - [`serve`]: the accept loop and the drain with its deadline
 //! - [`observe`]: request id, access log and HTTP metrics of every request, at the end of its body
 //! - [`problem`]: the one place where errors become HTTP (RFC 9457)
